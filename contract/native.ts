@@ -1,0 +1,258 @@
+import { STATUS_NUMBERS, type Status } from '@ingot/core/machine/status.ts';
+import { z } from 'zod';
+
+/**
+ * The native API, /api/v1, spoken by the web UI and the CLI. Session cookie, `Authorization: Bearer <api key>`, or the
+ * local unix socket (which counts as the first administrator).
+ * Errors are ApiError with the HTTP status of their kind: 400 bad input, 401, 403, 404, 409 refused, 429, 503.
+ */
+export const ApiError = z.object({
+  code: z.string(),
+  message: z.string(),
+  field: z.string().nullable(),
+  fix: z.string(),
+});
+export type ApiError = z.infer<typeof ApiError>;
+
+const statusNames = Object.keys(STATUS_NUMBERS) as [Status, ...Status[]];
+
+export const PhaseView = z.object({
+  name: z.string(),
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+  seconds: z.number(),
+  /** Median of the last passed runs of this phase for this kind and machine type; null before three. */
+  typicalSeconds: z.number().nullable(),
+  deadline: z.string().nullable(),
+  /** Seconds of this phase in which Ingot itself was the one waited for. */
+  ownSeconds: z.number().nullable(),
+  bytesDone: z.number().nullable(),
+  bytesTotal: z.number().nullable(),
+});
+export type PhaseView = z.infer<typeof PhaseView>;
+
+export const EvidenceView = z.object({
+  id: z.number(),
+  at: z.string(),
+  phase: z.string(),
+  kind: z.string(),
+  text: z.string(),
+});
+export type EvidenceView = z.infer<typeof EvidenceView>;
+
+export const FailureView = z.object({
+  code: z.string(),
+  message: z.string(),
+  evidence: z.string().nullable(),
+  fix: z.string(),
+});
+
+export const AttemptView = z.object({
+  id: z.number(),
+  kind: z.string(),
+  systemId: z.string(),
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+  outcome: z.enum(['passed', 'failed', 'aborted']).nullable(),
+  failure: FailureView.nullable(),
+  phases: z.array(PhaseView),
+});
+export type AttemptView = z.infer<typeof AttemptView>;
+
+export const MachineView = z.object({
+  systemId: z.string(),
+  hostname: z.string(),
+  fqdn: z.string(),
+  status: z.enum(statusNames),
+  statusName: z.string(),
+  statusSince: z.string(),
+  owner: z.string().nullable(),
+  locked: z.boolean(),
+  zone: z.string(),
+  pool: z.string(),
+  tags: z.array(z.string()),
+  architecture: z.string(),
+  powerType: z.string(),
+  powerState: z.enum(['on', 'off', 'unknown', 'error']),
+  cpuCount: z.number(),
+  /** MiB */
+  memory: z.number(),
+  /** Bytes, sum over physical disks. */
+  storage: z.number(),
+  diskCount: z.number(),
+  firmware: z.enum(['bios', 'uefi', 'unknown']),
+  osystem: z.string(),
+  distroSeries: z.string(),
+  addresses: z.array(z.string()),
+  errorDescription: z.string(),
+  /** The running or newest attempt without evidence; phases included. */
+  attempt: AttemptView.nullable(),
+  waitingFor: z.object({ code: z.string(), since: z.string(), deadline: z.string() }).nullable(),
+});
+export type MachineView = z.infer<typeof MachineView>;
+
+export const InterfaceView = z.object({
+  id: z.number(),
+  name: z.string(),
+  mac: z.string(),
+  vendor: z.string().nullable(),
+  product: z.string().nullable(),
+  linkConnected: z.boolean(),
+  speedMbps: z.number(),
+  links: z.array(z.object({ mode: z.string(), subnet: z.string().nullable(), address: z.string().nullable() })),
+});
+export const DiskView = z.object({
+  id: z.number(),
+  name: z.string(),
+  model: z.string().nullable(),
+  serial: z.string().nullable(),
+  size: z.number(),
+  tags: z.array(z.string()),
+});
+export const MachineDetail = MachineView.extend({
+  description: z.string(),
+  hardware: z.record(z.string(), z.string()),
+  interfaces: z.array(InterfaceView),
+  disks: z.array(DiskView),
+});
+export type MachineDetail = z.infer<typeof MachineDetail>;
+
+export const Reason = z.object({ code: z.string(), message: z.string(), fix: z.string() });
+/** For one machine and action: may it be done now, and if not, every reason in causal order. */
+export const Explain = z.object({
+  action: z.string(),
+  allowed: z.boolean(),
+  reasons: z.array(Reason),
+  warnings: z.array(Reason),
+});
+export type Explain = z.infer<typeof Explain>;
+
+export const ACTIONS = [
+  'accept',
+  'commission',
+  'test',
+  'abort',
+  'allocate',
+  'deploy',
+  'release',
+  'rescue',
+  'exit-rescue',
+  'mark-broken',
+  'mark-fixed',
+  'override-failed-testing',
+  'lock',
+  'unlock',
+  'power-on',
+  'power-off',
+  'delete',
+] as const;
+export const Action = z.enum(ACTIONS);
+export type Action = z.infer<typeof Action>;
+
+/** Body of POST /api/v1/machines/{id}/actions/{action}; unknown keys are refused. */
+export const ActionRequest = z.strictObject({
+  comment: z.string().max(1024).optional(),
+  /** deploy: "debian/bookworm" or "bookworm". */
+  image: z.string().max(256).optional(),
+  /** deploy: plain text, or base64 when userDataEncoding says so; at most 1 MiB. */
+  userData: z.string().max(1_500_000).optional(),
+  userDataEncoding: z.enum(['text', 'base64']).optional(),
+  enableSsh: z.boolean().optional(),
+  skipBmcConfig: z.boolean().optional(),
+  skipNetworking: z.boolean().optional(),
+  skipStorage: z.boolean().optional(),
+  commissioningScripts: z.array(z.string()).optional(),
+  testingScripts: z.array(z.string()).optional(),
+  erase: z.boolean().optional(),
+  secureErase: z.boolean().optional(),
+  quickErase: z.boolean().optional(),
+  soft: z.boolean().optional(),
+});
+export type ActionRequest = z.infer<typeof ActionRequest>;
+
+export const ScriptResultView = z.object({
+  id: z.number(),
+  set: z.enum(['commissioning', 'installation', 'testing', 'release', 'deployment']),
+  name: z.string(),
+  status: z.string(),
+  exitStatus: z.number().nullable(),
+  startedAt: z.string().nullable(),
+  endedAt: z.string().nullable(),
+  seconds: z.number().nullable(),
+  size: z.number(),
+});
+export type ScriptResultView = z.infer<typeof ScriptResultView>;
+
+export const EventView = z.object({
+  id: z.number(),
+  at: z.string(),
+  systemId: z.string().nullable(),
+  hostname: z.string(),
+  type: z.string(),
+  level: z.string(),
+  description: z.string(),
+  user: z.string(),
+});
+export type EventView = z.infer<typeof EventView>;
+
+export const ImageView = z.object({
+  id: z.number(),
+  name: z.string(),
+  title: z.string(),
+  architecture: z.string(),
+  version: z.string(),
+  purpose: z.enum(['ephemeral', 'deploy']),
+  size: z.number(),
+  createdAt: z.string(),
+  inUse: z.number(),
+});
+export type ImageView = z.infer<typeof ImageView>;
+
+export const SshKeyView = z.object({ id: z.number(), key: z.string(), comment: z.string(), fingerprint: z.string() });
+export type SshKeyView = z.infer<typeof SshKeyView>;
+
+export const WhoAmI = z.object({ username: z.string(), admin: z.boolean() });
+export type WhoAmI = z.infer<typeof WhoAmI>;
+
+/**
+ * Server-sent events of GET /api/v1/events/stream. `id:` is the cursor "xid.id"; `Last-Event-ID` resumes after it.
+ *   event: machine   data: MachineView           the machine as it is now (coalesced per 50 ms)
+ *   event: gone      data: {systemId}
+ *   event: attempt   data: AttemptView
+ *   event: reset     data: {}                    the cursor is too old: fetch lists again
+ */
+export const StreamEvent = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('machine'), data: MachineView }),
+  z.object({ event: z.literal('gone'), data: z.object({ systemId: z.string() }) }),
+  z.object({ event: z.literal('attempt'), data: AttemptView }),
+  z.object({ event: z.literal('reset'), data: z.object({}) }),
+]);
+export type StreamEvent = z.infer<typeof StreamEvent>;
+
+/**
+ *   GET  /api/v1/machines?filter=TEXT                 → MachineView[]
+ *   GET  /api/v1/machines/{id or hostname}            → MachineDetail
+ *   GET  /api/v1/machines/{id}/explain                → Explain[] for every action
+ *   GET  /api/v1/machines/{id}/explain/{action}       → Explain
+ *   GET  /api/v1/machines/{id}/attempts               → AttemptView[] newest first (20 kept)
+ *   GET  /api/v1/machines/{id}/attempts/{n}/evidence?after=ID → EvidenceView[]
+ *   GET  /api/v1/machines/{id}/events?before=ID       → EventView[]
+ *   GET  /api/v1/machines/{id}/results                → ScriptResultView[]
+ *   GET  /api/v1/machines/{id}/results/{n}/output     → text/plain
+ *   GET  /api/v1/machines/{id}/power-parameters       → without secrets
+ *   POST /api/v1/machines/{id}/actions/{action}       ActionRequest → MachineView
+ *   POST /api/v1/machines/allocate                    {name?, cpuCount?, memory?, tags?, zone?, pool?, arch?} → MachineView
+ *   PATCH /api/v1/machines/{id}                       {hostname?, zone?, pool?, tags?, description?, powerType?, powerParameters?} → MachineView
+ *   GET/POST/DELETE /api/v1/ssh-keys[/{id}]           SshKeyView
+ *   GET  /api/v1/images                               → ImageView[];  DELETE /api/v1/images/{id}
+ *   POST /api/v1/images                               register built blobs (cli `ingot images build`, local socket only)
+ *   POST /api/v1/network/serve                        {cidr, start?, end?} → {subnetId, vlanId}
+ *   GET  /api/v1/network/subnets                      → [{id, cidr, vlan, fabric, dhcp, gateway, ranges}]
+ *   GET  /api/v1/racks                                → [{id, name, connected, version, services[]}]
+ *   GET/POST /api/v1/settings                         {name: value}
+ *   POST /api/v1/login {username, password} → 204 + cookie; POST /api/v1/logout; GET /api/v1/whoami → WhoAmI
+ *   POST /api/v1/users {username, password, admin}    POST /api/v1/users/{name}/api-keys → {key}
+ *   POST /api/v1/racks/tokens                         → {token, expires} (one-time, 24 h)
+ *   GET  /api/v1/openapi.json · GET /healthz → {ok, database, racks} · GET /metrics
+ */
+export const NATIVE_BASE = '/api/v1';

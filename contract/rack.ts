@@ -1,0 +1,173 @@
+import { z } from 'zod';
+
+/**
+ * Region ↔ rack: one WebSocket (`GET /rack/v1/link`, text frames, one JSON message each), dialled by the rack over the
+ * region's unix socket (same host) or TLS with the pinned CA. Protocol N and N−1 are spoken.
+ *
+ * Besides the link, the rack forwards requests of machines by plain HTTP over the same socket, adding
+ *   x-ingot-rack: rack id · x-ingot-client: client address · x-ingot-mac: leased MAC or empty · x-ingot-time: ms ·
+ *   x-ingot-signature: base64(Ed25519(method "\n" path-with-query "\n" client "\n" mac "\n" time))
+ * and fetches image blobs by GET /rack/v1/blobs/{sha256} (Range, strong ETag), same signature headers.
+ */
+export const RACK_PROTOCOL = 1;
+
+export const BootEntry = z.object({
+  systemId: z.string(),
+  hostname: z.string(),
+  macs: z.array(z.string()),
+  target: z.enum(['ephemeral', 'local', 'poweroff']),
+  /** Open attempt, for the ticket; null = no ticket may be issued. */
+  attempt: z.number().int().nullable(),
+  architecture: z.string(),
+  kernelOptions: z.string(),
+});
+export type BootEntry = z.infer<typeof BootEntry>;
+
+export const SnapshotSubnet = z.object({
+  id: z.number().int(),
+  cidr: z.string(),
+  gateway: z.string().nullable(),
+  dnsServers: z.array(z.string()),
+  pools: z.array(z.object({ start: z.string(), end: z.string() })),
+  reservations: z.array(z.object({ mac: z.string(), ip: z.string(), hostname: z.string() })),
+});
+
+export const SnapshotVlan = z.object({
+  id: z.number().int(),
+  vid: z.number().int(),
+  name: z.string(),
+  dhcp: z.enum(['on', 'off']),
+  mtu: z.number().int(),
+  subnets: z.array(SnapshotSubnet),
+});
+
+export const BootImage = z.object({
+  architecture: z.string(),
+  kernel: z.object({ sha256: z.string(), size: z.number() }),
+  initrd: z.object({ sha256: z.string(), size: z.number() }),
+  squashfs: z.object({ sha256: z.string(), size: z.number() }),
+});
+export type BootImage = z.infer<typeof BootImage>;
+
+export const Snapshot = z.object({
+  version: z.number().int(),
+  vlans: z.array(SnapshotVlan),
+  machines: z.array(BootEntry),
+  ephemeral: z.array(BootImage),
+  /** Unknown MACs are offered enlistment. */
+  enlist: z.boolean(),
+  /** Extra kernel options for every ephemeral boot, e.g. console=ttyS0,115200. */
+  kernelOptions: z.string(),
+});
+export type Snapshot = z.infer<typeof Snapshot>;
+
+export const PowerWork = z.object({
+  id: z.number().int(),
+  kind: z.literal('power'),
+  systemId: z.string(),
+  attempt: z.number().int().nullable(),
+  generation: z.number().int(),
+  action: z.enum(['on', 'off', 'cycle', 'query']),
+  soft: z.boolean(),
+  /** Boot device to arm before on and cycle. */
+  bootFrom: z.enum(['network', 'disk']).nullable(),
+  firmware: z.enum(['bios', 'uefi', 'auto']),
+  powerType: z.string(),
+  /** With secrets: held in memory only. */
+  parameters: z.record(z.string(), z.string()),
+});
+export type PowerWork = z.infer<typeof PowerWork>;
+
+export const PowerOutcome = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), state: z.enum(['on', 'off', 'unknown', 'error']) }),
+  z.object({
+    ok: z.literal(false),
+    class: z.enum(['auth', 'setting', 'tool', 'fatal', 'connection', 'action']),
+    message: z.string(),
+  }),
+]);
+export type PowerOutcome = z.infer<typeof PowerOutcome>;
+
+export const EvidenceKind = z.enum([
+  'power.call',
+  'dhcp.lease',
+  'tftp.read',
+  'http.read',
+  'boot.script',
+  'boot.refused',
+  'agent.forward',
+  'console',
+]);
+
+export const Evidence = z.object({
+  kind: EvidenceKind,
+  /** Empty when the rack does not know the MAC. */
+  mac: z.string(),
+  address: z.string(),
+  systemId: z.string().nullable(),
+  attempt: z.number().int().nullable(),
+  /** One readable line, e.g. "GET /boot.ipxe 200 1.2 ms". */
+  text: z.string().max(1024),
+  /** Milliseconds before the message was sent; the region stamps. */
+  agoMs: z.number(),
+  /** Bytes, file names, ports … small. */
+  data: z.record(z.string(), z.unknown()),
+});
+export type Evidence = z.infer<typeof Evidence>;
+
+export const RackInterface = z.object({
+  name: z.string(),
+  mac: z.string(),
+  addresses: z.array(z.string()),
+  up: z.boolean(),
+});
+
+export const ToRegion = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('hello'),
+    protocols: z.array(z.number().int()),
+    rack: z.string(),
+    name: z.string(),
+    version: z.string(),
+    interfaces: z.array(RackInterface),
+    snapshotVersion: z.number().int().nullable(),
+  }),
+  z.object({ type: z.literal('snapshot.applied'), version: z.number().int(), error: z.string().nullable() }),
+  z.object({ type: z.literal('evidence'), items: z.array(Evidence).max(500) }),
+  z.object({
+    type: z.literal('leases'),
+    items: z
+      .array(
+        z.object({
+          ip: z.string(),
+          mac: z.string(),
+          hostname: z.string(),
+          subnetId: z.number().int(),
+          expiresInSeconds: z.number(),
+        }),
+      )
+      .max(2000),
+  }),
+  /** Repeated until answered by work.ack, also after a reconnect. */
+  z.object({ type: z.literal('work.done'), id: z.number().int(), outcome: PowerOutcome }),
+  z.object({
+    type: z.literal('health'),
+    services: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+  }),
+]);
+export type ToRegion = z.infer<typeof ToRegion>;
+
+export const ToRack = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('welcome'), protocol: z.number().int(), epoch: z.number().int() }),
+  z.object({ type: z.literal('snapshot'), snapshot: Snapshot }),
+  /** One machine's boot entry changed; null = forget the machine. */
+  z.object({
+    type: z.literal('machine'),
+    version: z.number().int(),
+    systemId: z.string(),
+    entry: BootEntry.nullable(),
+  }),
+  z.object({ type: z.literal('work'), work: PowerWork }),
+  z.object({ type: z.literal('work.ack'), id: z.number().int() }),
+]);
+export type ToRack = z.infer<typeof ToRack>;
