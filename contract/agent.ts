@@ -99,9 +99,7 @@ export const Task = z.discriminatedUnion('kind', [
     kind: z.literal('scripts'),
     phase: z.enum(['commissioning', 'testing', 'release']),
     scripts: z.array(ScriptItem),
-    bmc: z
-      .object({ user: z.string(), privilege: z.string(), cipherSuite: z.string(), kg: z.string() })
-      .nullable(),
+    bmc: z.object({ user: z.string(), privilege: z.string(), cipherSuite: z.string(), kg: z.string() }).nullable(),
   }),
   z.object({ kind: z.literal('erase'), secure: z.boolean(), quick: z.boolean(), resultId: z.number().int() }),
   z.object({ kind: z.literal('install'), plan: InstallPlan, resultId: z.number().int() }),

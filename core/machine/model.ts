@@ -236,8 +236,17 @@ export interface DomainEvent {
 
 /** What the store must do in the same transaction, beside saving the row. Data, never a call to the outside. */
 export type Effect =
-  | { type: 'create-script-set'; kind: 'commissioning' | 'testing' | 'installation' | 'release' | 'deployment'; scripts?: ScriptChoice; wipe?: { secure: boolean; quick: boolean } }
-  | { type: 'abort-results'; kinds: ('commissioning' | 'testing' | 'installation' | 'release' | 'deployment')[]; status: 'aborted' | 'failed' | 'timedout' }
+  | {
+      type: 'create-script-set';
+      kind: 'commissioning' | 'testing' | 'installation' | 'release' | 'deployment';
+      scripts?: ScriptChoice;
+      wipe?: { secure: boolean; quick: boolean };
+    }
+  | {
+      type: 'abort-results';
+      kinds: ('commissioning' | 'testing' | 'installation' | 'release' | 'deployment')[];
+      status: 'aborted' | 'failed' | 'timedout';
+    }
   | { type: 'prepare-commissioning'; clearStorage: boolean; clearNetwork: boolean }
   | { type: 'claim-addresses' }
   | { type: 'release-addresses' }

@@ -1,0 +1,73 @@
+import type { Command, DomainEvent, MachineState, Refusal } from '@ingot/core/machine/model.ts';
+import type { Kysely } from 'kysely';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import type { Tables } from './store/schema.ts';
+
+/** What every part of the region is given at start; nothing else is global. */
+export interface RegionDeps {
+  db: Kysely<Tables>;
+  pool: pg.Pool;
+  sealer: Sealer;
+  blobs: BlobStore;
+  door: Door;
+  changes: ChangeFeed;
+  log: Logger;
+  /** Name of this region process, unique over all of them. */
+  process: string;
+  stateDir: string;
+}
+
+/** AES-256-GCM with the row's identity as additional data, so a sealed value cannot be moved to another row. */
+export interface Sealer {
+  seal(plain: Buffer | string, identity: string): Buffer;
+  /** Throws when the value was altered or belongs to another row. */
+  open(sealed: Buffer, identity: string): Buffer;
+}
+
+/** Who asks, for the audit trail of a command. */
+export interface Caller {
+  userId: number | null;
+  username: string;
+  endpoint: 'api' | 'ui' | 'cli' | 'system';
+  address: string | null;
+  userAgent: string;
+}
+
+export type Applied =
+  | { ok: true; machine: MachineState; events: DomainEvent[]; note?: 'no-op' | 'stale' }
+  | { ok: false; refused: Refusal[] };
+
+/** The one way to change a machine's state: transaction, row lock, load, core decide, save row + effects + events. */
+export interface Door {
+  /** Throws NotFound for an unknown system_id. */
+  apply(systemId: string, command: Command, caller?: Caller): Promise<Applied>;
+  /** Load without lock, for guards and explain. Null when unknown. */
+  load(systemId: string): Promise<MachineState | null>;
+}
+
+/** Content-addressed files below DIR/blobs/sha256/aa/. */
+export interface BlobStore {
+  path(sha256: string): string;
+  has(sha256: string): Promise<boolean>;
+  /** Move a finished file in; returns its sum and size. */
+  adopt(file: string): Promise<{ sha256: string; size: number }>;
+  remove(sha256: string): Promise<void>;
+}
+
+/** One row of `changes`, delivered in commit-safe order. */
+export interface Change {
+  cursor: string;
+  kind: 'machine' | 'gone' | 'attempt' | 'network' | 'image' | 'settings';
+  key: string;
+}
+
+export interface ChangeFeed {
+  /** Called with batches, at most one per 50 ms. Returns the way to stop. */
+  subscribe(listener: (changes: Change[]) => void): () => void;
+  /** Changes after a cursor, or null when the cursor is too old. */
+  since(cursor: string): Promise<Change[] | null>;
+  cursor(): string;
+  /** After a commit that wrote to `changes`: one coalesced NOTIFY. */
+  announce(): void;
+}
