@@ -104,7 +104,7 @@ export const Task = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('erase'), secure: z.boolean(), quick: z.boolean(), resultId: z.number().int() }),
   z.object({ kind: z.literal('install'), plan: InstallPlan, resultId: z.number().int() }),
   z.object({ kind: z.literal('rescue') }),
-  z.object({ kind: z.literal('leave'), then: z.enum(['poweroff', 'reboot', 'stay']) }),
+  z.object({ kind: z.literal('leave'), next: z.enum(['poweroff', 'reboot', 'stay']) }),
 ]);
 export type Task = z.infer<typeof Task>;
 
@@ -182,7 +182,7 @@ export const Enlist = z.object({
 });
 export type Enlist = z.infer<typeof Enlist>;
 
-export const EnlistReply = z.object({ machine: z.string(), hostname: z.string(), then: z.enum(['poweroff', 'stay']) });
+export const EnlistReply = z.object({ machine: z.string(), hostname: z.string(), next: z.enum(['poweroff', 'stay']) });
 export type EnlistReply = z.infer<typeof EnlistReply>;
 
 export const Done = z.object({
@@ -195,5 +195,5 @@ export const Done = z.object({
 export type Done = z.infer<typeof Done>;
 
 /** `task`: ask for the next task; otherwise act. On `poweroff` the region also switches off by BMC. */
-export const DoneReply = z.object({ then: z.enum(['task', 'poweroff', 'reboot', 'stay']) });
+export const DoneReply = z.object({ next: z.enum(['task', 'poweroff', 'reboot', 'stay']) });
 export type DoneReply = z.infer<typeof DoneReply>;
