@@ -6,8 +6,11 @@ import { z } from 'zod';
  *
  * Besides the link, the rack forwards requests of machines by plain HTTP over the same socket, adding
  *   x-ingot-rack: rack id · x-ingot-client: client address · x-ingot-mac: leased MAC or empty · x-ingot-time: ms ·
- *   x-ingot-signature: base64(Ed25519(method "\n" path-with-query "\n" client "\n" mac "\n" time))
- * and fetches image blobs by GET /rack/v1/blobs/{sha256} (Range, strong ETag), same signature headers.
+ *   x-ingot-signature: base64(Ed25519(method "\n" path-with-query "\n" client "\n" mac "\n" time)) ·
+ *   x-ingot-rack-url: where the machine reaches this rack, e.g. http://10.0.0.1:5248 (unsigned; for links in replies)
+ * and fetches image blobs by GET /rack/v1/blobs/{sha256} (Range, strong ETag), same signature headers (client and mac empty).
+ * A remote rack enrols by POST /rack/v1/enroll {token, name, publicKey} → {rack} and then signs its link's upgrade request too;
+ * over the unix socket (mode 0600) the first `hello` with a public key enrols.
  */
 export const RACK_PROTOCOL = 1;
 
@@ -111,6 +114,10 @@ export const Evidence = z.object({
   /** Milliseconds before the message was sent; the region stamps. */
   agoMs: z.number(),
   /** Bytes, file names, ports … small. */
+  /**
+   * Bytes, file names, ports … small. What moves phases: http.read and tftp.read carry `file` (kernel, initrd, squashfs,
+   * boot-program or image) and `complete` (every byte of the file was sent).
+   */
   data: z.record(z.string(), z.unknown()),
 });
 export type Evidence = z.infer<typeof Evidence>;
@@ -131,6 +138,8 @@ export const ToRegion = z.discriminatedUnion('type', [
     version: z.string(),
     interfaces: z.array(RackInterface),
     snapshotVersion: z.number().int().nullable(),
+    /** Ed25519 public key, base64 of its SPKI DER. Needed for the first contact over the unix socket. */
+    publicKey: z.string().max(256).optional(),
   }),
   z.object({ type: z.literal('snapshot.applied'), version: z.number().int(), error: z.string().nullable() }),
   z.object({ type: z.literal('evidence'), items: z.array(Evidence).max(500) }),

@@ -26,6 +26,10 @@ export interface AgentSessionsTable {
   mac: string;
   rack_id: string;
   address: string | null;
+  nonce: string;
+  firmware: string;
+  used: Date | null;
+  closing: string | null;
   created: Generated<Date>;
   expires: Date;
 }

@@ -338,8 +338,13 @@ CREATE TABLE agent_sessions (
   token_hash bytea PRIMARY KEY,
   attempt_id bigint REFERENCES attempts ON DELETE CASCADE,      -- null: an enlistment without a machine yet
   system_id  text, mac text NOT NULL, rack_id text NOT NULL, address inet,
+  nonce      text NOT NULL UNIQUE,        -- of the ticket it was traded for
+  firmware   text NOT NULL,               -- 'bios' or 'uefi'
+  used       timestamptz,                 -- first use of the token; until then the ticket may be traded again
+  closing    text,                        -- the last answer to "done", for a repeated question
   created timestamptz NOT NULL DEFAULT now(), expires timestamptz NOT NULL
 );
+CREATE INDEX agent_sessions_attempt ON agent_sessions (attempt_id);
 CREATE TABLE used_tickets (nonce text PRIMARY KEY, used timestamptz NOT NULL DEFAULT now());
 CREATE TABLE instance_tokens (
   machine_id integer PRIMARY KEY REFERENCES machines ON DELETE CASCADE,
