@@ -1,0 +1,50 @@
+import type { AttemptView, PhaseView } from '@ingot/contract/native.ts';
+
+const TITLES: Record<string, string> = {
+  power: 'Power on by the BMC',
+  dhcp: 'Network: waiting for a lease',
+  'boot-program': 'Boot program',
+  kernel: 'Kernel and system image',
+  agent: 'Agent starting',
+  reboot: 'Reboot',
+  'first-boot': 'First boot',
+  'power-off': 'Power off',
+};
+
+const KINDS: Record<string, string> = {
+  enlist: 'Enlistment',
+  commission: 'Commissioning',
+  test: 'Testing',
+  deploy: 'Deployment',
+  release: 'Release',
+  erase: 'Disk erasing',
+  rescue: 'Rescue mode',
+  'exit-rescue': 'Leaving rescue mode',
+};
+
+export function phaseTitle(name: string): string {
+  const fixed = TITLES[name];
+  if (fixed) return fixed;
+  const at = name.indexOf(':');
+  return at < 0 ? name : name.slice(at + 1);
+}
+
+export function attemptTitle(attempt: AttemptView): string {
+  return KINDS[attempt.kind] ?? attempt.kind;
+}
+
+/** Seconds a phase has lasted, at `now` (ms) when it still runs. */
+export function phaseSeconds(phase: PhaseView, now: number): number {
+  if (phase.endedAt) return phase.seconds;
+  return Math.max(0, (now - Date.parse(phase.startedAt)) / 1000);
+}
+
+export function attemptSeconds(attempt: AttemptView, now: number): number {
+  return Math.max(0, ((attempt.endedAt ? Date.parse(attempt.endedAt) : now) - Date.parse(attempt.startedAt)) / 1000);
+}
+
+/** Longer than usual by half and by five seconds: worth a look, not yet a failure. */
+export function isSlow(phase: PhaseView, now: number): boolean {
+  if (phase.endedAt || phase.typicalSeconds === null) return false;
+  return phaseSeconds(phase, now) > Math.max(phase.typicalSeconds * 1.5, phase.typicalSeconds + 5);
+}

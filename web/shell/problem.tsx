@@ -1,0 +1,23 @@
+import { Alert, Button, Text } from '@mantine/core';
+import { Refused } from '../api/client.ts';
+
+/** What went wrong, why, and what to do, in the server's own words. */
+export function Problem({ error, retry }: { error: unknown; retry?: () => void }) {
+  const problem =
+    error instanceof Refused
+      ? error.problem
+      : { code: 'browser', message: error instanceof Error ? error.message : String(error), fix: 'Reload the page.' };
+  return (
+    <Alert color="red" role="alert" title={problem.message} variant="light">
+      <Text size="sm">{problem.fix}</Text>
+      <Text size="xs" mt={4} c="dimmed">
+        {problem.code}
+      </Text>
+      {retry ? (
+        <Button size="xs" mt="xs" variant="default" onClick={retry}>
+          Try again
+        </Button>
+      ) : null}
+    </Alert>
+  );
+}
