@@ -125,9 +125,19 @@ export type Evidence = z.infer<typeof Evidence>;
 export const RackInterface = z.object({
   name: z.string(),
   mac: z.string(),
+  /** In CIDR form, 10.77.0.1/24, so that the region can learn subnets from a new rack. */
   addresses: z.array(z.string()),
   up: z.boolean(),
 });
+
+/** POST /rack/v1/enroll, once per rack with a one-time token; 204 when taken. `publicKey` as in hello. */
+export const EnrollRequest = z.object({
+  token: z.string().max(256),
+  rack: z.string(),
+  name: z.string(),
+  publicKey: z.string(),
+});
+export type EnrollRequest = z.infer<typeof EnrollRequest>;
 
 export const ToRegion = z.discriminatedUnion('type', [
   z.object({
