@@ -63,7 +63,7 @@ export function Summary({ machine }: { machine: MachineDetail }) {
             [
               'Tags',
               machine.tags.length > 0 ? (
-                <Group gap={4} component="span">
+                <Group gap={4} component="span" key="tags">
                   {machine.tags.map((tag) => (
                     <Badge key={tag} size="sm" variant="default">
                       {tag}
