@@ -1,0 +1,94 @@
+import type { CpioEntry } from './cpio.ts';
+
+const AGENT_UNIT = `[Unit]
+Description=Ingot agent
+# As early as systemd can: the agent itself waits for devices when a task needs them.
+DefaultDependencies=no
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=/usr/bin/node --no-warnings /usr/lib/ingot/agent.mjs
+Restart=always
+RestartSec=1
+OOMScoreAdjust=-900
+Nice=-5
+StandardOutput=journal+console
+StandardError=journal+console
+`;
+
+const TARGET_UNIT = `[Unit]
+Description=Ingot ephemeral system
+DefaultDependencies=no
+AllowIsolate=yes
+Wants=ingot-agent.service systemd-udevd.service systemd-udev-trigger.service systemd-tmpfiles-setup.service
+`;
+
+const SSH_CONFIG = `PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UseDNS no
+`;
+
+/** Units that do nothing useful in a machine that lives for minutes, or would touch network and disks behind the agent's back. */
+const MASKED = [
+  ...[
+    'apt-daily.timer',
+    'apt-daily-upgrade.timer',
+    'dpkg-db-backup.timer',
+    'fstrim.timer',
+    'e2scrub_all.timer',
+    'e2scrub_reap.service',
+  ],
+  ...[
+    'systemd-timesyncd.service',
+    'networking.service',
+    'systemd-networkd.service',
+    'lvm2-monitor.service',
+    'lvm2-lvmpolld.socket',
+  ],
+  ...[
+    'mdmonitor.service',
+    'mdcheck_start.timer',
+    'mdcheck_continue.timer',
+    'mdmonitor-oneshot.timer',
+    'smartmontools.service',
+  ],
+  ...[
+    'lldpd.service',
+    'openipmi.service',
+    'ipmidetectd.service',
+    'kexec.service',
+    'kexec-load.service',
+    'nvmf-autoconnect.service',
+  ],
+  ...['systemd-random-seed.service', 'systemd-update-utmp.service', 'systemd-hwdb-update.service', 'ldconfig.service'],
+];
+
+/**
+ * What is laid over the squashfs at boot. It travels in the initrd, so a change of agent or units does not rebuild the
+ * squashfs. Paths are relative to the new root.
+ */
+export function ephemeralFiles(agent: Buffer): CpioEntry[] {
+  const text = (path: string, content: string, mode = 0o644): CpioEntry => ({
+    path,
+    kind: 'file',
+    mode,
+    content: Buffer.from(content),
+  });
+  const units = 'etc/systemd/system';
+  return [
+    { path: 'usr/lib/ingot/agent.mjs', kind: 'file', mode: 0o644, content: agent },
+    text(`${units}/ingot-agent.service`, AGENT_UNIT),
+    text(`${units}/ingot.target`, TARGET_UNIT),
+    { path: `${units}/default.target`, kind: 'link', target: 'ingot.target' },
+    ...MASKED.map((unit): CpioEntry => ({ path: `${units}/${unit}`, kind: 'link', target: '/dev/null' })),
+    text('etc/ssh/sshd_config.d/ingot.conf', SSH_CONFIG),
+    text('etc/hostname', 'ingot\n'),
+    text('etc/hosts', '127.0.0.1 localhost ingot\n::1 localhost\n'),
+    text('etc/machine-id', ''),
+    text('etc/fstab', ''),
+    // Links keep the kernel's names: facts are keyed by MAC, and renaming costs a udev round.
+    { path: `${units.replace('/system', '/network')}/99-default.link`, kind: 'link', target: '/dev/null' },
+    text('etc/modprobe.d/ingot.conf', 'options ipmi_si trydefaults=0\n'),
+  ];
+}

@@ -1,0 +1,45 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CpioEntry, cpioArchive } from './cpio.ts';
+import { ephemeralFiles } from './ephemeral-files.ts';
+import { INIT_SCRIPT, UDHCPC_SCRIPT } from './initramfs-init.ts';
+import { netbootModules } from './netboot-modules.ts';
+import { run } from './run.ts';
+
+/**
+ * The part of the initrd that belongs to a squashfs: its kernel's network drivers and its static busybox. Written zstd
+ * compressed to `target`.
+ */
+export async function writeModulesPart(tree: string, kernel: string, workDir: string, target: string): Promise<void> {
+  const busybox = await readFile(join(tree, 'bin/busybox'));
+  const entries: CpioEntry[] = [
+    { path: 'bin/busybox', kind: 'file', mode: 0o755, content: busybox },
+    ...(await netbootModules(tree, kernel, workDir)),
+  ];
+  await writeCompressed(cpioArchive(entries), target, 15);
+}
+
+/**
+ * The whole initrd: the modules part, then /init and what is laid over the root image. The kernel unpacks archives that
+ * follow one another. Takes a second, so a changed agent costs no rebuild of the squashfs.
+ */
+export async function buildInitrd(input: { modulesPart: string; agent: string; target: string }): Promise<void> {
+  const entries: CpioEntry[] = [
+    { path: 'init', kind: 'file', mode: 0o755, content: Buffer.from(INIT_SCRIPT) },
+    { path: 'udhcpc.sh', kind: 'file', mode: 0o755, content: Buffer.from(UDHCPC_SCRIPT) },
+    ...['proc', 'sys', 'dev', 'run', 'ram', 'new', 'etc'].map((path): CpioEntry => ({ path, kind: 'directory' })),
+    ...ephemeralFiles(await readFile(input.agent)).map((entry) => ({ ...entry, path: `ingot/${entry.path}` })),
+  ];
+  const overlay = `${input.target}.overlay`;
+  await writeCompressed(cpioArchive(entries), overlay, 15);
+  // Each archive must start on a four-byte boundary; zero bytes between them are skipped.
+  const modules = await readFile(input.modulesPart);
+  const gap = Buffer.alloc((4 - (modules.length % 4)) % 4);
+  await writeFile(input.target, Buffer.concat([modules, gap, await readFile(overlay)]));
+  await run('rm', ['-f', overlay]);
+}
+
+async function writeCompressed(archive: Buffer, target: string, level: number): Promise<void> {
+  await writeFile(`${target}.raw`, archive);
+  await run('zstd', ['-q', '-f', `-${level}`, '--rm', `${target}.raw`, '-o', target]);
+}
