@@ -1,0 +1,86 @@
+import type { MachineSpec } from './spec.ts';
+
+export interface MachineFiles {
+  disk: string;
+  serialLog: string;
+  qmpSocket: string;
+  pidFile: string;
+  /** UEFI only: this machine's own NVRAM. */
+  firmwareVariables: string;
+}
+
+/** Where Debian's ovmf package keeps the firmware; the variables file is a template to copy. */
+export const OVMF = {
+  code: '/usr/share/OVMF/OVMF_CODE_4M.fd',
+  variables: '/usr/share/OVMF/OVMF_VARS_4M.fd',
+};
+
+/**
+ * QEMU's command line for one machine: a chassis with a disk, a network card and a KCS port to its BMC, and nothing that
+ * a real server lacks (no kernel from outside, no host folders, no forwarded ports).
+ * `$NIC_BOOT` and `$DISK_BOOT` stand for the boot order that the BMC chose; the chassis script fills them in.
+ */
+export function qemuArguments(spec: MachineSpec, files: MachineFiles, tap: string, kcsPort: number): string[] {
+  const firmware =
+    spec.firmware === 'uefi'
+      ? [
+          '-drive',
+          `if=pflash,format=raw,unit=0,readonly=on,file=${OVMF.code}`,
+          '-drive',
+          `if=pflash,format=raw,unit=1,file=${files.firmwareVariables}`,
+        ]
+      : [];
+  // With an empty ROM the firmware's own PXE client has to fetch our boot program by TFTP; QEMU's iPXE ROM would hide it.
+  const nicRom = spec.firmware === 'uefi' ? ',romfile=' : '';
+  return [
+    '-name',
+    spec.name,
+    // graphics=off puts SeaBIOS and iPXE on the serial port.
+    '-machine',
+    'q35,graphics=off',
+    // KVM opens but hangs on some hosts. Nehalem decodes faster under TCG than `max`.
+    '-accel',
+    'tcg,thread=multi,tb-size=512',
+    '-cpu',
+    'Nehalem',
+    '-smp',
+    String(spec.cores),
+    '-m',
+    String(spec.memoryMiB),
+    '-uuid',
+    spec.uuid,
+    '-smbios',
+    `type=1,manufacturer=Ingot,product=Lab ${spec.firmware},serial=${spec.serial},uuid=${spec.uuid}`,
+    '-nodefaults',
+    '-display',
+    'none',
+    '-vga',
+    'none',
+    ...firmware,
+    '-netdev',
+    `tap,id=net0,ifname=${tap},script=no,downscript=no`,
+    '-device',
+    `virtio-net-pci,id=nic0,netdev=net0,mac=${spec.mac},bootindex=$NIC_BOOT${nicRom}`,
+    '-drive',
+    `if=none,id=drive0,file=${files.disk},format=raw,cache=unsafe,discard=unmap`,
+    '-device',
+    `virtio-blk-pci,id=disk0,drive=drive0,serial=${spec.diskSerial},bootindex=$DISK_BOOT`,
+    '-device',
+    'virtio-rng-pci',
+    '-chardev',
+    `socket,id=ipmi0,host=127.0.0.1,port=${kcsPort},reconnect=2`,
+    '-device',
+    'ipmi-bmc-extern,id=bmc0,chardev=ipmi0',
+    '-device',
+    'isa-ipmi-kcs,bmc=bmc0',
+    '-chardev',
+    `file,id=serial0,path=${files.serialLog},append=on`,
+    '-serial',
+    'chardev:serial0',
+    '-qmp',
+    `unix:${files.qmpSocket},server=on,wait=off`,
+    '-pidfile',
+    files.pidFile,
+    '-daemonize',
+  ];
+}

@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { openLab, startLab } from './data-centre.ts';
+import { MachineWish } from './machine/spec.ts';
+import { clearLeftovers, openLedger } from './run/ledger.ts';
+
+const USAGE = `Usage: node dist/lab.mjs COMMAND
+
+  up --state DIR --machines SPEC.json   build the data centre and leave it running; SPEC is [{"name","firmware"}, …]
+  power --state DIR NAME on|off         press a machine's power button
+  console --state DIR NAME              follow a machine's serial port
+  down --state DIR                      end its programs, remove its namespaces
+  clean [--all]                         remove what crashed runs left; --all: also what "up" left running`;
+
+class UsageError extends Error {}
+
+async function main(argv: string[]): Promise<void> {
+  const checkout = path.resolve(import.meta.dirname, '..');
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      state: { type: 'string' },
+      machines: { type: 'string' },
+      all: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const [verb, name, want] = positionals;
+  const state = () => {
+    if (values.state === undefined) throw new UsageError('--state DIR is missing');
+    return values.state;
+  };
+  const machine = () => {
+    if (name === undefined) throw new UsageError('the machine is missing');
+    return name;
+  };
+  if (values.help || verb === undefined) {
+    console.log(USAGE);
+    return;
+  }
+  switch (verb) {
+    case 'up': {
+      if (values.machines === undefined) throw new UsageError('--machines SPEC.json is missing');
+      const wishes = z
+        .array(MachineWish)
+        .min(1)
+        .max(32)
+        .parse(JSON.parse(await readFile(values.machines, 'utf8')));
+      const ledger = await openLedger(checkout, { owned: false });
+      const lab = await startLab({ checkout, stateDir: state(), machines: wishes, ledger });
+      console.log(
+        JSON.stringify(
+          {
+            cidr: lab.cidr,
+            rack: lab.rackAddress,
+            inRack: lab.rackCommand([]).join(' '),
+            machines: lab.machines.map((spec) => ({ ...spec, bmc: lab.bmcAddress(spec.name) })),
+          },
+          null,
+          2,
+        ),
+      );
+      return;
+    }
+    case 'power': {
+      if (want !== 'on' && want !== 'off') throw new UsageError('say on or off');
+      await (await openLab(state())).pressPower(machine(), want);
+      return;
+    }
+    case 'console': {
+      const log = (await openLab(state())).serialLog(machine());
+      const tail = spawn('tail', ['-n', '200', '-F', log], { stdio: 'inherit' });
+      await new Promise((resolve) => tail.once('exit', resolve));
+      return;
+    }
+    case 'down':
+      await (await openLab(state())).stop();
+      return;
+    case 'clean': {
+      const cleared = await clearLeftovers(checkout, values.all);
+      console.log(cleared.length === 0 ? 'nothing left over' : `removed ${cleared.join(', ')}`);
+      return;
+    }
+    default:
+      throw new UsageError(`no such command: ${verb}`);
+  }
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  const usage =
+    error instanceof UsageError ||
+    (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+  console.error(`lab: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = usage ? 2 : 1;
+}
