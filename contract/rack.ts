@@ -9,7 +9,7 @@ import { z } from 'zod';
  *   x-ingot-signature: base64(Ed25519(method "\n" path-with-query "\n" client "\n" mac "\n" time)) ·
  *   x-ingot-rack-url: where the machine reaches this rack, e.g. http://10.0.0.1:5248 (unsigned; for links in replies)
  * and fetches image blobs by GET /rack/v1/blobs/{sha256} (Range, strong ETag), same signature headers (client and mac empty).
- * A remote rack enrols by POST /rack/v1/enroll {token, name, publicKey} → {rack} and then signs its link's upgrade request too;
+ * A remote rack enrols by POST /rack/v1/enroll (EnrollRequest → 204) and then signs its link's upgrade request too;
  * over the unix socket (mode 0600) the first `hello` with a public key enrols.
  */
 export const RACK_PROTOCOL = 1;

@@ -1,0 +1,86 @@
+import type { Evidence } from '@ingot/contract/rack.ts';
+import type { Phase } from '@ingot/core/machine/model.ts';
+import type { RegionDeps } from '../deps.ts';
+import { phaseFor } from './phase-for.ts';
+import {
+  appendEvidence,
+  attemptsById,
+  type EvidenceRow,
+  type KnownAttempt,
+  markAttemptsChanged,
+  noteNewest,
+  ownersByMac,
+} from './rows.ts';
+
+/** Which attempt each item speaks of: the one it names, else the open one of the machine with its MAC. */
+async function placed(
+  deps: RegionDeps,
+  items: readonly Evidence[],
+): Promise<{ item: Evidence; systemId: string | null; attempt: KnownAttempt | null }[]> {
+  const macs = [...new Set(items.flatMap((item) => (item.mac === '' ? [] : [item.mac.toLowerCase()])))];
+  const owners = await ownersByMac(deps.db, macs);
+  const ids = new Set<number>();
+  for (const item of items) {
+    const id = item.attempt ?? owners.get(item.mac.toLowerCase())?.attemptId;
+    if (id !== null && id !== undefined) ids.add(id);
+  }
+  const attempts = await attemptsById(deps.db, [...ids]);
+  return items.map((item) => {
+    const owner = owners.get(item.mac.toLowerCase());
+    const attempt = attempts.get(item.attempt ?? owner?.attemptId ?? -1) ?? null;
+    // A rack may name an attempt only together with its machine; anything else is kept, but attached to nothing.
+    const fits = attempt === null || item.systemId === null || item.systemId === attempt.systemId;
+    return {
+      item,
+      systemId: attempt && fits ? attempt.systemId : (owner?.systemId ?? null),
+      attempt: fits ? attempt : null,
+    };
+  });
+}
+
+/**
+ * Keeps a batch of a rack's evidence and moves the phases that it proves. Rows are appended without any machine's lock;
+ * only a change of phase goes through the door, where a stale one is ignored.
+ */
+export async function recordEvidence(deps: RegionDeps, rackId: string, items: readonly Evidence[]): Promise<void> {
+  if (items.length === 0) return;
+  const known = await placed(deps, items);
+  const phases = new Map<number, string>();
+  const moves: { systemId: string; attemptId: number; phase: Phase; item: Evidence }[] = [];
+  const newest = new Map<number, Evidence>();
+  const rows: EvidenceRow[] = known.map(({ item, systemId, attempt }) => {
+    const phase = attempt ? (phases.get(attempt.id) ?? attempt.phase) : '';
+    if (attempt) {
+      newest.set(attempt.id, item);
+      const next = phaseFor(item.kind, item.data, { phase, ended: attempt.ended });
+      if (next) {
+        phases.set(attempt.id, next);
+        moves.push({ systemId: attempt.systemId, attemptId: attempt.id, phase: next, item });
+      }
+    }
+    return {
+      attemptId: attempt?.id ?? null,
+      systemId,
+      mac: item.mac.toLowerCase(),
+      agoMs: item.agoMs,
+      phase,
+      kind: item.kind,
+      text: item.text,
+      data: { ...item.data, address: item.address, rack: rackId },
+    };
+  });
+  await appendEvidence(deps.db, rows);
+  for (const [id, item] of newest) await noteNewest(deps.db, id, item.kind, item.text, item.agoMs);
+  await markAttemptsChanged(deps.db, [...newest.keys()]);
+  deps.changes.announce();
+  for (const { systemId, attemptId, phase, item } of moves) {
+    const applied = await deps.door.apply(systemId, {
+      type: 'phase',
+      actor: { kind: 'rack', rackId },
+      attemptId,
+      phase,
+      evidence: { kind: item.kind, text: item.text },
+    });
+    if (!applied.ok) deps.log.debug({ systemId, attemptId, phase, refused: applied.refused }, 'phase not taken');
+  }
+}
