@@ -214,6 +214,107 @@ export type SshKeyView = z.infer<typeof SshKeyView>;
 export const WhoAmI = z.object({ username: z.string(), admin: z.boolean() });
 export type WhoAmI = z.infer<typeof WhoAmI>;
 
+/** Body of POST /api/v1/machines/allocate: every given constraint must hold. Memory in MiB. */
+export const AllocateRequest = z.strictObject({
+  name: z.string().max(255).optional(),
+  cpuCount: z.number().int().min(1).max(65_536).optional(),
+  memory: z.number().int().min(1).optional(),
+  tags: z.array(z.string().max(255)).max(32).optional(),
+  zone: z.string().max(255).optional(),
+  pool: z.string().max(255).optional(),
+  arch: z.string().max(64).optional(),
+  comment: z.string().max(1024).optional(),
+});
+export type AllocateRequest = z.infer<typeof AllocateRequest>;
+
+/** Body of PATCH /api/v1/machines/{id}. `tags` replaces the whole set; unknown tags are made. */
+export const MachinePatch = z.strictObject({
+  hostname: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a DNS label: letters, digits and hyphens, at most 63')
+    .optional(),
+  zone: z.string().max(255).optional(),
+  pool: z.string().max(255).optional(),
+  tags: z
+    .array(z.string().regex(/^[a-zA-Z0-9_-]{1,255}$/, 'must consist of letters, digits, hyphens and underscores'))
+    .max(64)
+    .optional(),
+  description: z.string().max(4096).optional(),
+  powerType: z.string().max(64).optional(),
+  powerParameters: z.record(z.string().max(64), z.string().max(1024)).optional(),
+});
+export type MachinePatch = z.infer<typeof MachinePatch>;
+
+/** Power parameters with every secret left out. */
+export const PowerParametersView = z.object({ powerType: z.string(), parameters: z.record(z.string(), z.string()) });
+export type PowerParametersView = z.infer<typeof PowerParametersView>;
+
+export const SshKeyRequest = z.strictObject({ key: z.string().min(1).max(16_384) });
+
+/** A file on the region's own host, moved into the blob store; only over the local socket. */
+export const ImageRequest = z.strictObject({
+  purpose: z.enum(['ephemeral', 'deploy']),
+  os: z.string().min(1).max(64),
+  release: z.string().min(1).max(64),
+  arch: z.string().min(1).max(32),
+  subarch: z.string().max(32).default('generic'),
+  label: z.string().max(64).default('stable'),
+  version: z.string().min(1).max(64),
+  title: z.string().max(256).default(''),
+  files: z
+    .array(z.strictObject({ filetype: z.string().min(1).max(64), path: z.string().min(1).max(4096) }))
+    .min(1)
+    .max(16),
+});
+export type ImageRequest = z.infer<typeof ImageRequest>;
+
+export const ServeRequest = z.strictObject({
+  cidr: z.string().max(64),
+  start: z.string().max(64).optional(),
+  end: z.string().max(64).optional(),
+});
+export type ServeRequest = z.infer<typeof ServeRequest>;
+export const ServeReply = z.object({ subnetId: z.number(), vlanId: z.number() });
+export type ServeReply = z.infer<typeof ServeReply>;
+
+export const SubnetView = z.object({
+  id: z.number(),
+  cidr: z.string(),
+  name: z.string(),
+  vlan: z.number(),
+  fabric: z.string(),
+  dhcp: z.boolean(),
+  gateway: z.string().nullable(),
+  ranges: z.array(z.object({ kind: z.string(), start: z.string(), end: z.string() })),
+});
+export type SubnetView = z.infer<typeof SubnetView>;
+
+export const RackView = z.object({
+  id: z.string(),
+  name: z.string(),
+  connected: z.boolean(),
+  version: z.string(),
+  lastSeen: z.string().nullable(),
+  services: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+});
+export type RackView = z.infer<typeof RackView>;
+export const RackToken = z.object({ token: z.string(), expires: z.string() });
+export type RackToken = z.infer<typeof RackToken>;
+
+export const LoginRequest = z.strictObject({ username: z.string().max(255), password: z.string().max(1024) });
+export const UserRequest = z.strictObject({
+  username: z.string().regex(/^[\w.@+-]{1,150}$/, 'must be 1 to 150 letters, digits and @ . + - _'),
+  password: z.string().min(8).max(1024),
+  admin: z.boolean().default(false),
+  email: z.string().max(254).default(''),
+});
+export const ApiKeyRequest = z.strictObject({ name: z.string().max(255).optional() });
+/** `consumer:token:secret`, shown once. */
+export const ApiKey = z.object({ key: z.string() });
+export const SettingsView = z.record(z.string(), z.unknown());
+export const Health = z.object({ ok: z.boolean(), database: z.boolean(), racks: z.number() });
+export type Health = z.infer<typeof Health>;
+
 /**
  * Server-sent events of GET /api/v1/events/stream. `id:` is the cursor "xid.id"; `Last-Event-ID` resumes after it.
  *   event: machine   data: MachineView           the machine as it is now (coalesced per 50 ms)
@@ -245,13 +346,15 @@ export type StreamEvent = z.infer<typeof StreamEvent>;
  *   PATCH /api/v1/machines/{id}                       {hostname?, zone?, pool?, tags?, description?, powerType?, powerParameters?} → MachineView
  *   GET/POST/DELETE /api/v1/ssh-keys[/{id}]           SshKeyView
  *   GET  /api/v1/images                               → ImageView[];  DELETE /api/v1/images/{id}
- *   POST /api/v1/images                               register built blobs (cli `ingot images build`, local socket only)
+ *   POST /api/v1/images                               ImageRequest → ImageView (cli `ingot images build`, local socket only)
  *   POST /api/v1/network/serve                        {cidr, start?, end?} → {subnetId, vlanId}
  *   GET  /api/v1/network/subnets                      → [{id, cidr, vlan, fabric, dhcp, gateway, ranges}]
  *   GET  /api/v1/racks                                → [{id, name, connected, version, services[]}]
  *   GET/POST /api/v1/settings                         {name: value}
  *   POST /api/v1/login {username, password} → 204 + cookie; POST /api/v1/logout; GET /api/v1/whoami → WhoAmI
  *   POST /api/v1/users {username, password, admin}    POST /api/v1/users/{name}/api-keys → {key}
+ *   GET  /api/v1/events?before=ID                     → EventView[] newest first, of what the caller may see
+ *   GET  /api/v1/events/stream                        server-sent events, see StreamEvent
  *   POST /api/v1/racks/tokens                         → {token, expires} (one-time, 24 h)
  *   GET  /api/v1/openapi.json · GET /healthz → {ok, database, racks} · GET /metrics
  */
