@@ -164,6 +164,8 @@ export const Inventory = z.object({
   lldp: z.string(),
   modaliases: z.array(z.string()),
   cmdline: z.string(),
+  /** Kernel name of a disk → its name below /dev/disk/by-id, the most telling one. */
+  diskLinks: z.record(z.string(), z.string()).optional(),
 });
 export type Inventory = z.infer<typeof Inventory>;
 

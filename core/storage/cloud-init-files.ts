@@ -1,0 +1,36 @@
+import type { PlannedFile } from './install-plan.ts';
+
+export interface DatasourceInput {
+  /** e.g. http://10.0.0.1:5248/MAAS/metadata/ */
+  metadataUrl: string;
+  /** e.g. http://10.0.0.1:5248/MAAS/metadata/status/abc123 */
+  statusUrl: string;
+  consumerKey: string;
+  tokenKey: string;
+  tokenSecret: string;
+  /** Of core/network's networkConfig. */
+  network: unknown;
+}
+
+/**
+ * cloud-init's MAAS datasource, its event webhook and the network configuration, as files below /etc/cloud/cloud.cfg.d. JSON is
+ * YAML. Readable by root only: the token opens the machine's metadata. No `level` in the reporter: it kills cloud-init 22.4.
+ */
+export function cloudInitFiles(input: DatasourceInput): PlannedFile[] {
+  const keys = { consumer_key: input.consumerKey, token_key: input.tokenKey, token_secret: input.tokenSecret };
+  const datasource = {
+    datasource_list: ['MAAS'],
+    datasource: { MAAS: { metadata_url: input.metadataUrl, ...keys } },
+  };
+  const reporting = { reporting: { maas: { type: 'webhook', endpoint: input.statusUrl, ...keys } } };
+  const file = (name: string, content: object): PlannedFile => ({
+    path: `/etc/cloud/cloud.cfg.d/${name}`,
+    mode: 0o600,
+    content: `${JSON.stringify(content, null, 1)}\n`,
+  });
+  return [
+    file('90_maas_datasource.cfg', datasource),
+    file('90_maas_cloud_init_reporting.cfg', reporting),
+    file('50_network.cfg', { network: input.network }),
+  ];
+}
