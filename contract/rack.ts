@@ -34,6 +34,7 @@ export const SnapshotSubnet = z.object({
   pools: z.array(z.object({ start: z.string(), end: z.string() })),
   reservations: z.array(z.object({ mac: z.string(), ip: z.string(), hostname: z.string() })),
 });
+export type SnapshotSubnet = z.infer<typeof SnapshotSubnet>;
 
 export const SnapshotVlan = z.object({
   id: z.number().int(),
@@ -43,6 +44,7 @@ export const SnapshotVlan = z.object({
   mtu: z.number().int(),
   subnets: z.array(SnapshotSubnet),
 });
+export type SnapshotVlan = z.infer<typeof SnapshotVlan>;
 
 export const BootImage = z.object({
   architecture: z.string(),
@@ -129,6 +131,7 @@ export const RackInterface = z.object({
   addresses: z.array(z.string()),
   up: z.boolean(),
 });
+export type RackInterface = z.infer<typeof RackInterface>;
 
 /** POST /rack/v1/enroll, once per rack with a one-time token; 204 when taken. `publicKey` as in hello. */
 export const EnrollRequest = z.object({
