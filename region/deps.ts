@@ -1,5 +1,5 @@
 import type { Command, DomainEvent, MachineState, Refusal } from '@ingot/core/machine/model.ts';
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Tables } from './store/schema.ts';
@@ -40,8 +40,17 @@ export type Applied =
 
 /** The one way to change a machine's state: transaction, row lock, load, core decide, save row + effects + events. */
 export interface Door {
-  /** Throws NotFound for an unknown system_id. */
-  apply(systemId: string, command: Command, caller?: Caller): Promise<Applied>;
+  /**
+   * Throws NotFound for an unknown system_id. `alongside` runs in the same transaction after the row is locked, so that
+   * what a command answers for (a finished power order) is stored with it or not at all; when it gives false, nothing
+   * is applied and the answer is noted 'stale'.
+   */
+  apply(
+    systemId: string,
+    command: Command,
+    caller?: Caller,
+    alongside?: (trx: Transaction<Tables>) => Promise<boolean>,
+  ): Promise<Applied>;
   /** Load without lock, for guards and explain. Null when unknown. */
   load(systemId: string): Promise<MachineState | null>;
 }

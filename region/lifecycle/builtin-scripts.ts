@@ -1,0 +1,87 @@
+/** Scripts that the agent carries out under their MAAS names. Numbers as in the API: hardware type and parallel. */
+export interface BuiltinScript {
+  name: string;
+  kind: 'commissioning' | 'testing' | 'release';
+  /** 0 node, 1 cpu, 2 memory, 3 storage, 4 network, 5 gpu. */
+  hardwareType: 0 | 1 | 2 | 3 | 4 | 5;
+  /** 0 one at a time, 1 only beside other instances of itself, 2 any. */
+  parallel: 0 | 1 | 2;
+  /** 0 = none. */
+  timeoutSeconds: number;
+  tags: readonly string[];
+  /** One result for each disk. */
+  perDisk: boolean;
+}
+
+const SERIAL = 0;
+const INSTANCE = 1;
+const ANY = 2;
+const NODE = 0;
+const STORAGE = 3;
+
+type Shape = Pick<BuiltinScript, 'parallel' | 'timeoutSeconds'> & { tags?: readonly string[] };
+const commissioning = (name: string, shape: Shape): BuiltinScript => ({
+  name,
+  kind: 'commissioning',
+  hardwareType: NODE,
+  perDisk: false,
+  ...shape,
+  tags: ['node', ...(shape.tags ?? [])],
+});
+
+/** In the order in which they run. */
+export const BUILTIN_SCRIPTS: readonly BuiltinScript[] = [
+  commissioning('20-maas-01-install-lldpd', { parallel: SERIAL, timeoutSeconds: 30 }),
+  commissioning('20-maas-02-dhcp-unconfigured-ifaces', { parallel: SERIAL, timeoutSeconds: 10 }),
+  commissioning('20-maas-03-machine-resources', { parallel: SERIAL, timeoutSeconds: 60, tags: ['deploy-info'] }),
+  commissioning('30-maas-01-bmc-config', { parallel: SERIAL, timeoutSeconds: 300, tags: ['bmc-config'] }),
+  commissioning('40-maas-01-machine-config-hints', { parallel: SERIAL, timeoutSeconds: 60 }),
+  commissioning('50-maas-01-commissioning', { parallel: SERIAL, timeoutSeconds: 60, tags: ['deploy-info'] }),
+  commissioning('maas-capture-lldpd', { parallel: ANY, timeoutSeconds: 60 }),
+  commissioning('maas-get-fruid-api-data', { parallel: ANY, timeoutSeconds: 60 }),
+  commissioning('maas-kernel-cmdline', { parallel: ANY, timeoutSeconds: 10 }),
+  commissioning('maas-list-modaliases', { parallel: ANY, timeoutSeconds: 10, tags: ['deploy-info'] }),
+  commissioning('maas-lshw', { parallel: ANY, timeoutSeconds: 300, tags: ['deploy-info'] }),
+  commissioning('maas-serial-ports', { parallel: ANY, timeoutSeconds: 60, tags: ['deploy-info'] }),
+  commissioning('maas-support-info', { parallel: ANY, timeoutSeconds: 300, tags: ['deploy-info'] }),
+  {
+    name: 'smartctl-validate',
+    kind: 'testing',
+    hardwareType: STORAGE,
+    parallel: INSTANCE,
+    timeoutSeconds: 300,
+    tags: ['storage', 'commissioning'],
+    perDisk: true,
+  },
+  {
+    name: 'wipe-disks',
+    kind: 'release',
+    hardwareType: STORAGE,
+    parallel: SERIAL,
+    timeoutSeconds: 0,
+    tags: ['wipe', 'disk', 'storage'],
+    perDisk: false,
+  },
+];
+
+/** Name or tag of a built-in script of that kind. APIs check a caller's choice with it. */
+export function isKnownScript(kind: BuiltinScript['kind'], nameOrTag: string): boolean {
+  return nameOrTag === 'none' || chosen(kind, [nameOrTag]).length > 0;
+}
+
+function chosen(kind: BuiltinScript['kind'], words: readonly string[]): BuiltinScript[] {
+  return BUILTIN_SCRIPTS.filter(
+    (script) => script.kind === kind && words.some((word) => word === script.name || script.tags.includes(word)),
+  );
+}
+
+/**
+ * What runs for a choice of names and tags. Commissioning: the built-ins always. Testing: those tagged `commissioning`
+ * when nothing was chosen, none for `none`. Release: only what was chosen.
+ */
+export function selectScripts(kind: BuiltinScript['kind'], choice: readonly string[] | undefined): BuiltinScript[] {
+  if (kind === 'commissioning') return BUILTIN_SCRIPTS.filter((script) => script.kind === kind);
+  if (choice?.includes('none')) return [];
+  if (choice === undefined || choice.length === 0) return kind === 'testing' ? chosen(kind, ['commissioning']) : [];
+  return chosen(kind, choice);
+}

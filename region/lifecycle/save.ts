@@ -1,0 +1,107 @@
+import type { Attempt, MachineState } from '@ingot/core/machine/model.ts';
+import type { Transaction } from 'kysely';
+import type { Tables } from '../store/schema.ts';
+import type { LoadedMachine } from './load.ts';
+
+const date = (instant: number | null) => (instant === null ? null : new Date(instant));
+
+/** Writes the decided state over the loaded row: the row itself, its attempt, the attempt's phases. */
+export async function saveMachine(trx: Transaction<Tables>, loaded: LoadedMachine, after: MachineState): Promise<void> {
+  const { row, state: before, now } = loaded;
+  await saveAttempt(trx, loaded, before.attempt, after);
+  await trx
+    .updateTable('machines')
+    .set((eb) => ({
+      status: after.status,
+      previous_status: after.previousStatus,
+      status_since: new Date(after.statusSince),
+      owner_id: after.owner?.id ?? null,
+      locked: after.locked,
+      dynamic: after.dynamic,
+      agent_name: after.agentName,
+      error_description: after.errorDescription,
+      power_state: after.powerState,
+      ...(after.powerState === before.powerState ? {} : { power_state_at: new Date(now) }),
+      power_want: after.powerWant,
+      power_soft: after.powerSoft,
+      power_tries: after.powerTries,
+      generation: after.generation,
+      next_at: date(after.nextAt),
+      boot_target: after.bootTarget,
+      waiting_code: after.waitingFor?.code ?? null,
+      waiting_since: date(after.waitingFor?.since ?? null),
+      waiting_deadline: date(after.waitingFor?.deadline ?? null),
+      attempt_id: after.attempt?.id ?? null,
+      enlisting: after.enlisting,
+      netboot: after.netboot,
+      osystem: after.osystem,
+      distro_series: after.distroSeries,
+      hwe_kernel: after.hweKernel,
+      enable_ssh: after.enableSsh,
+      skip_networking: after.skipNetworking,
+      skip_storage: after.skipStorage,
+      skip_bmc_config: after.skipBmcConfig,
+      erase: JSON.stringify(after.erase),
+      ephemeral_deploy: after.ephemeralDeploy,
+      version: eb('version', '+', 1),
+      updated: new Date(now),
+    }))
+    .where('id', '=', row.id)
+    .execute();
+}
+
+async function saveAttempt(
+  trx: Transaction<Tables>,
+  { row, now }: LoadedMachine,
+  before: Attempt | null,
+  after: MachineState,
+): Promise<void> {
+  const { attempt } = after;
+  if (before && before.endedAt === null && before.id !== attempt?.id) {
+    // Another attempt took its place without closing it: at most one is open.
+    const closed = { ended: new Date(now), outcome: 'aborted', deadline: null };
+    await trx.updateTable('attempts').set(closed).where('id', '=', before.id).execute();
+    await closePhases(trx, before.id, now);
+  }
+  if (!attempt) return;
+  const values = {
+    started: new Date(attempt.startedAt),
+    ended: date(attempt.endedAt),
+    outcome: attempt.outcome,
+    failure: attempt.failure === null ? null : JSON.stringify(attempt.failure),
+    phase: attempt.phase,
+    phase_since: new Date(attempt.phaseSince),
+    deadline: date(attempt.deadline),
+    last_evidence: attempt.lastEvidence === null ? null : JSON.stringify(attempt.lastEvidence),
+    agent_seen: attempt.agentSeen,
+  };
+  const isNew = before?.id !== attempt.id;
+  if (isNew) {
+    const { systemId: system_id, hostname } = after;
+    const { id, kind } = attempt;
+    await trx
+      .insertInto('attempts')
+      .values({ ...values, id, kind, machine_id: row.id, system_id, hostname })
+      .execute();
+  } else {
+    await trx.updateTable('attempts').set(values).where('id', '=', attempt.id).execute();
+  }
+  if (isNew || before.phase !== attempt.phase) {
+    if (!isNew) await closePhases(trx, attempt.id, attempt.phaseSince);
+    await trx
+      .insertInto('attempt_phases')
+      .values({ attempt_id: attempt.id, name: attempt.phase, started: new Date(attempt.phaseSince) })
+      .execute();
+  }
+  if (attempt.endedAt !== null && (isNew || before.endedAt === null))
+    await closePhases(trx, attempt.id, attempt.endedAt);
+}
+
+async function closePhases(trx: Transaction<Tables>, attemptId: number, at: number): Promise<void> {
+  await trx
+    .updateTable('attempt_phases')
+    .set({ ended: new Date(at) })
+    .where('attempt_id', '=', attemptId)
+    .where('ended', 'is', null)
+    .execute();
+}
