@@ -1,7 +1,9 @@
 import type { MachineView } from '@ingot/contract/native.ts';
-export function filtered(
-  machines: MachineView[],
-  _question: string,
-): { machines: MachineView[]; problem: string | null } {
-  return { machines, problem: null };
+import { matchesFilter, parseFilter } from '@ingot/core/filter/machine-filter.ts';
+
+/** The machines a filter text finds; a text that is no filter finds all and says what is wrong with it. */
+export function filtered(machines: MachineView[], text: string): { machines: MachineView[]; problem: string | null } {
+  const parsed = parseFilter(text);
+  if (!parsed.ok) return { machines, problem: parsed.message };
+  return { machines: machines.filter((machine) => matchesFilter(parsed.terms, machine)), problem: null };
 }
