@@ -1,0 +1,72 @@
+// A minimal DHCP client for tests, run inside a namespace: node dhcp-client.mjs MODE [MAC] [OPTIONS-HEX]
+//   discover-forever  a DISCOVER each 100 ms from changing MACs; prints "offer MILLISECONDS" for each OFFER heard
+//   discover-once     one DISCOVER to 255.255.255.255:67, no waiting; from the address in MAC's place
+//   lease             DISCOVER, OFFER, REQUEST, ACK; prints the acknowledged packet as JSON
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+
+const [mode, who = '02:00:00:00:00:01', extra = ''] = process.argv.slice(2);
+const socket = createSocket({ type: 'udp4', reuseAddr: true });
+
+function packet(type, mac, xid, options = Buffer.alloc(0)) {
+  const head = Buffer.alloc(240);
+  head.set([1, 1, 6, 0]);
+  xid.copy(head, 4);
+  head.writeUInt16BE(0x8000, 10);
+  head.set(mac, 28);
+  head.set([0x63, 0x82, 0x53, 0x63], 236);
+  const tail = Buffer.concat([Buffer.from([53, 1, type]), options, Buffer.from([255])]);
+  return Buffer.concat([head, tail, Buffer.alloc(Math.max(0, 60 - tail.length))]);
+}
+function optionsOf(message) {
+  const out = {};
+  for (let i = 240; i < message.length && message[i] !== 255; ) {
+    if (message[i] === 0) { i += 1; continue; }
+    out[message[i]] = message.subarray(i + 2, i + 2 + message[i + 1]);
+    i += 2 + message[i + 1];
+  }
+  return out;
+}
+const zeroEnded = (bytes) => bytes.toString('latin1').split('\0')[0];
+const send = (bytes) => socket.send(bytes, 67, '255.255.255.255');
+
+if (mode === 'discover-once') {
+  socket.bind(0, who, () => {
+    socket.setBroadcast(true);
+    socket.send(packet(1, [2, 0x49, 0x4e, 0, 0, 1], randomBytes(4)), 67, '255.255.255.255', () => socket.close());
+  });
+} else if (mode === 'discover-forever') {
+  socket.on('message', () => console.log('offer', Date.now()));
+  socket.bind(68, () => {
+    socket.setBroadcast(true);
+    let n = 0;
+    setInterval(() => {
+      n = (n + 1) % 50;
+      send(packet(1, [2, 0, 0, 1, 1, n], randomBytes(4)));
+    }, 100);
+  });
+} else {
+  const mac = Buffer.from(who.replaceAll(':', ''), 'hex');
+  const options = Buffer.from(extra, 'hex');
+  const xid = randomBytes(4);
+  const started = Date.now();
+  socket.on('message', (message) => {
+    if (!message.subarray(4, 8).equals(xid)) return;
+    const got = optionsOf(message);
+    const address = [...message.subarray(16, 20)].join('.');
+    if (got[53][0] === 2) {
+      send(packet(3, mac, xid, Buffer.concat([Buffer.from([50, 4, ...message.subarray(16, 20), 54, 4, ...got[54]]), options])));
+    } else if (got[53][0] === 5) {
+      const raw = Object.fromEntries(Object.entries(got).map(([code, value]) => [code, value.toString('hex')]));
+      const [next, file] = [[...message.subarray(20, 24)].join('.'), zeroEnded(message.subarray(108, 236))];
+      console.log(JSON.stringify({ address, next, file: got[67] ? zeroEnded(got[67]) : file, options: raw, ms: Date.now() - started }));
+      process.exit(0);
+    }
+  });
+  socket.bind(68, () => {
+    socket.setBroadcast(true);
+    send(packet(1, mac, xid, options));
+    setInterval(() => send(packet(1, mac, xid, options)), 1000);
+  });
+  setTimeout(() => { console.error('no ACK in 8 s'); process.exit(1); }, 8000);
+}
