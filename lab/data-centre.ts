@@ -161,7 +161,7 @@ async function install(
   for (const script of [scripts.chassis, scripts.lan]) await chmod(script, 0o755);
   const simulator = [
     'ipmi_sim',
-    '-d',
+
     '-c',
     path.join(folder, 'lan.conf'),
     '-f',

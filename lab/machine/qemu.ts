@@ -28,6 +28,10 @@ export function qemuArguments(spec: MachineSpec, files: MachineFiles, tap: strin
           `if=pflash,format=raw,unit=0,readonly=on,file=${OVMF.code}`,
           '-drive',
           `if=pflash,format=raw,unit=1,file=${files.firmwareVariables}`,
+          // Firmware set-up: PXE over IPv6 off, as on a site without DHCPv6. Otherwise a machine that leaves the network
+          // for its disk waits minutes for an answer nobody gives.
+          '-fw_cfg',
+          'name=opt/org.tianocore/IPv6PXESupport,string=n',
         ]
       : [];
   // With an empty ROM the firmware's own PXE client has to fetch our boot program by TFTP; QEMU's iPXE ROM would hide it.
