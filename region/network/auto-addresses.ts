@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import { Refused } from '../lifecycle/refused.ts';
 import type { Tables } from '../store/schema.ts';
 import { nextFreeAddress, subnetSpace } from './free-addresses.ts';
-import { formatSpan } from './ipv4.ts';
+import { formatSpan, single } from './spans.ts';
 
 /**
  * Gives each automatic link of the machine's enabled interfaces an address, where it has none. The subnets' rows are
@@ -53,7 +53,7 @@ export async function allocateAddress(
   }
   const row = await trx
     .insertInto('address_spans')
-    .values({ subnet_id: subnetId, span: formatSpan({ start: address, end: address }), kind, user_id: userId })
+    .values({ subnet_id: subnetId, span: formatSpan(single(address)), kind, user_id: userId })
     .returning('id')
     .executeTakeFirstOrThrow();
   return row.id;

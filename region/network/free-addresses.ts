@@ -1,24 +1,23 @@
 import { RackInterface } from '@ingot/contract/rack.ts';
+import {
+  contains,
+  type Ipv4Network,
+  parseCidr,
+  parseIpv4,
+  type Span,
+  usableSpan,
+} from '@ingot/core/network/address.ts';
 import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 import type { Tables } from '../store/schema.ts';
-import {
-  type Ipv4,
-  type Ipv4Network,
-  parseIpv4,
-  parseNetwork,
-  parseSpan,
-  type Span,
-  spanSize,
-  subtractSpans,
-} from './ipv4.ts';
+import { networkAround, parseSpan, single, spanSize, subtractSpans } from './spans.ts';
 
 type Reader = Kysely<Tables> | Transaction<Tables>;
 
 const Interfaces = z.array(RackInterface);
 
 /** Addresses that racks themselves have, as they reported them. */
-export async function rackAddresses(db: Reader): Promise<{ rackId: string; address: Ipv4; network: Ipv4Network }[]> {
+export async function rackAddresses(db: Reader): Promise<{ rackId: string; address: number; network: Ipv4Network }[]> {
   const racks = await db.selectFrom('racks').select(['system_id', 'interfaces']).execute();
   return racks.flatMap((rack) => {
     const interfaces = Interfaces.safeParse(rack.interfaces);
@@ -26,7 +25,7 @@ export async function rackAddresses(db: Reader): Promise<{ rackId: string; addre
     return interfaces.data.flatMap((card) =>
       card.addresses.flatMap((text) => {
         const address = parseIpv4(text.split('/')[0] ?? '');
-        const network = parseNetwork(text);
+        const network = networkAround(text);
         return address === null || network === null ? [] : [{ rackId: rack.system_id, address, network }];
       }),
     );
@@ -45,7 +44,7 @@ export interface SubnetSpace {
 /** What is known to be taken in a subnet. Null for other than IPv4. */
 export async function subnetSpace(db: Reader, subnetId: number): Promise<SubnetSpace | null> {
   const subnet = await db.selectFrom('subnets').selectAll().where('id', '=', subnetId).executeTakeFirst();
-  const network = parseNetwork(subnet?.cidr ?? '');
+  const network = parseCidr(subnet?.cidr ?? '');
   if (!subnet || !network) return null;
   const space: SubnetSpace = { network, managed: subnet.managed, dynamic: [], reserved: [], used: [] };
   const spans = await db
@@ -66,12 +65,12 @@ export async function subnetSpace(db: Reader, subnetId: number): Promise<SubnetS
     .where('subnet_id', '=', subnetId)
     .where('expires', '>', new Date())
     .execute();
-  const single = [subnet.gateway_ip, ...subnet.dns_servers, ...leases.map((lease) => lease.ip)]
+  const seen = [subnet.gateway_ip, ...subnet.dns_servers, ...leases.map((lease) => lease.ip)]
     .map((text) => parseIpv4(text ?? ''))
     .filter((address) => address !== null);
   const racks = (await rackAddresses(db)).map((rack) => rack.address);
-  for (const address of [...single, ...racks]) {
-    if (address >= network.network && address <= network.broadcast) space.used.push({ start: address, end: address });
+  for (const address of [...seen, ...racks]) {
+    if (contains(network, address)) space.used.push(single(address));
   }
   return space;
 }
@@ -80,10 +79,10 @@ export async function subnetSpace(db: Reader, subnetId: number): Promise<SubnetS
  * The address that MAAS would give: the lowest of the smallest contiguous free run (ties: the lowest run). On a managed
  * subnet outside all ranges, on an unmanaged one only inside reserved ranges. Null when nothing is free.
  */
-export function nextFreeAddress(space: SubnetSpace): Ipv4 | null {
+export function nextFreeAddress(space: SubnetSpace): number | null {
   const { network } = space;
   const runs = space.managed
-    ? subtractSpans({ start: network.first, end: network.last }, [...space.dynamic, ...space.reserved, ...space.used])
+    ? subtractSpans(usableSpan(network), [...space.dynamic, ...space.reserved, ...space.used])
     : [...space.reserved]
         .sort((a, b) => a.start - b.start)
         .flatMap((range) => subtractSpans(range, [...space.dynamic, ...space.used]));

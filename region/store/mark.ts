@@ -12,9 +12,7 @@ export async function markMachines(
   if (machines.length === 0) return;
   await db
     .insertInto('body_dirty')
-    // In id order, so that two markers cannot deadlock.
-    .values([...machines].sort((a, b) => a.id - b.id).map(({ id }) => ({ machine_id: id })))
-    .onConflict((conflict) => conflict.doNothing())
+    .values(machines.map(({ id }) => ({ machine_id: id })))
     .execute();
   await db
     .insertInto('changes')

@@ -1,0 +1,104 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { RegionDeps } from '../deps.ts';
+import { sealedIdentity } from '../store/sealed-identity.ts';
+import { KEY_LENGTHS, randomKey } from './random-key.ts';
+import type { User } from './users.ts';
+
+type Deps = Pick<RegionDeps, 'db' | 'sealer'>;
+
+export interface ApiToken {
+  id: number;
+  name: string;
+  consumerKey: string;
+  tokenKey: string;
+  tokenSecret: string;
+}
+
+/** `consumer:token:secret`, the form that clients are given. */
+export const formatToken = (token: ApiToken): string => `${token.consumerKey}:${token.tokenKey}:${token.tokenSecret}`;
+
+export async function createToken(deps: Deps, userId: number, name = 'MAAS consumer'): Promise<ApiToken> {
+  const consumerKey = randomKey(KEY_LENGTHS.consumer);
+  const tokenKey = randomKey(KEY_LENGTHS.token);
+  const tokenSecret = randomKey(KEY_LENGTHS.secret);
+  const row = await deps.db
+    .insertInto('api_tokens')
+    .values({
+      user_id: userId,
+      name,
+      consumer_key: consumerKey,
+      token_key: tokenKey,
+      token_secret: deps.sealer.seal(tokenSecret, sealedIdentity.apiToken(tokenKey)),
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return { id: row.id, name, consumerKey, tokenKey, tokenSecret };
+}
+
+/** Oldest first, secrets opened. */
+export async function listTokens(deps: Deps, userId: number): Promise<ApiToken[]> {
+  const rows = await deps.db.selectFrom('api_tokens').selectAll().where('user_id', '=', userId).orderBy('id').execute();
+  return rows.map((row) => ({
+    id: row.id,
+    name: row.name,
+    consumerKey: row.consumer_key,
+    tokenKey: row.token_key,
+    tokenSecret: deps.sealer.open(row.token_secret, sealedIdentity.apiToken(row.token_key)).toString('utf8'),
+  }));
+}
+
+/** False when the user has no such token. */
+export async function deleteToken(deps: Pick<RegionDeps, 'db'>, userId: number, tokenKey: string): Promise<boolean> {
+  const gone = await deps.db
+    .deleteFrom('api_tokens')
+    .where('user_id', '=', userId)
+    .where('token_key', '=', tokenKey)
+    .executeTakeFirst();
+  return gone.numDeletedRows > 0n;
+}
+
+/** Whose token this is and the secret to check a signature with; null for an unknown pair or an inactive account. */
+export async function findToken(
+  deps: Deps,
+  consumerKey: string,
+  tokenKey: string,
+): Promise<{ user: User; secret: string } | null> {
+  const row = await deps.db
+    .selectFrom('api_tokens as t')
+    .innerJoin('users as u', 'u.id', 't.user_id')
+    .select(['t.token_secret', 'u.id', 'u.username', 'u.email', 'u.is_superuser'])
+    .where('t.token_key', '=', tokenKey)
+    .where('t.consumer_key', '=', consumerKey)
+    .where('u.is_active', '=', true)
+    .executeTakeFirst();
+  if (!row) return null;
+  const secret = deps.sealer.open(row.token_secret, sealedIdentity.apiToken(tokenKey)).toString('utf8');
+  const user = { id: row.id, username: row.username, email: row.email, isAdmin: row.is_superuser };
+  return { user, secret };
+}
+
+/** The account of a whole key, `consumer:token:secret`; null when it is not right. */
+export async function userOfKey(deps: Deps, key: string): Promise<User | null> {
+  const [consumerKey = '', tokenKey = '', secret = '', more] = key.trim().split(':');
+  if (more !== undefined || tokenKey === '') return null;
+  const found = await findToken(deps, consumerKey, tokenKey);
+  if (!found) return null;
+  const expected = Buffer.from(found.secret);
+  const given = Buffer.from(secret);
+  return expected.length === given.length && timingSafeEqual(expected, given) ? found.user : null;
+}
+
+/** Remembers a nonce; false when it was used before by this token. Kept as long as timestamps are accepted. */
+export async function useNonce(
+  deps: Pick<RegionDeps, 'db'>,
+  consumerKey: string,
+  tokenKey: string,
+  nonce: string,
+): Promise<boolean> {
+  const made = await deps.db
+    .insertInto('oauth_nonces')
+    .values({ consumer_key: consumerKey, token_key: tokenKey, nonce })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst();
+  return (made.numInsertedOrUpdatedRows ?? 0n) > 0n;
+}
