@@ -201,7 +201,15 @@ export type Command =
   /** A power state seen by a query that nobody's attempt waited for. */
   | { type: 'power-observed'; actor: Actor; state: PowerState }
   /** Evidence that moves the attempt to another phase. */
-  | { type: 'phase'; actor: Actor; attemptId: number; phase: Phase; evidence: { kind: string; text: string } }
+  | {
+      type: 'phase';
+      actor: Actor;
+      attemptId: number;
+      phase: Phase;
+      evidence: { kind: string; text: string };
+      /** Own limit of this phase, ms (a script's timeout + 300 s); repeated in the same phase it moves the deadline on. */
+      limitMs?: number;
+    }
   /** The agent traded its ticket for a session in this attempt. */
   | { type: 'agent-session'; actor: Actor; attemptId: number }
   /** The agent's (or cloud-init's) closing word about its task. */
@@ -257,7 +265,15 @@ export type Effect =
   | { type: 'delete-machine' };
 
 export type Decision =
-  | { ok: true; machine: MachineState; events: DomainEvent[]; effects: Effect[]; note?: 'no-op' | 'stale' }
+  | {
+      ok: true;
+      machine: MachineState;
+      events: DomainEvent[];
+      effects: Effect[];
+      note?: 'no-op' | 'stale';
+      /** An attempt that this decision ended and replaced by the new one in `machine.attempt`; save both. */
+      closed?: Attempt;
+    }
   | { ok: false; refused: Refusal[] };
 
 /** What decide() may use besides its arguments. `attemptId` is the id a newly opened attempt gets. */

@@ -1,0 +1,44 @@
+import { FAILURES } from './catalogue-failures.ts';
+import { REFUSALS } from './catalogue-refusals.ts';
+import type { Failure, Refusal } from './model.ts';
+
+/**
+ * Every code that Ingot gives a person, the same in API, UI, CLI and docs/codes.md. `{name}` in a message is filled in.
+ * `http` is what the MAAS dialect answers when a request is refused by it.
+ */
+export interface CatalogueEntry {
+  title: string;
+  message: string;
+  fix: string;
+  http: 400 | 403 | 404 | 409 | 500 | 503;
+  kind: 'refusal' | 'failure' | 'warning';
+}
+
+export const CATALOGUE = { ...REFUSALS, ...FAILURES } satisfies Record<string, CatalogueEntry>;
+export type Code = keyof typeof CATALOGUE;
+export const CODES = Object.keys(CATALOGUE) as Code[];
+
+export type Params = Record<string, string | number>;
+
+export function isCode(text: string): text is Code {
+  return Object.hasOwn(CATALOGUE, text);
+}
+
+/** The catalogue's entry, for example to find the HTTP status of a refusal; null for a code that is not ours. */
+export function entryOf(code: string): CatalogueEntry | null {
+  return isCode(code) ? CATALOGUE[code] : null;
+}
+
+function fill(template: string, params: Params): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
+}
+
+/** A refusal (or warning) with its text filled in; `over` replaces wording that clients compare. */
+export function refusal(code: Code, params: Params = {}, over: { message?: string; fix?: string } = {}): Refusal {
+  const entry = CATALOGUE[code];
+  return { code, message: over.message ?? fill(entry.message, params), fix: over.fix ?? fill(entry.fix, params) };
+}
+
+export function failure(code: Code, params: Params = {}, evidence: string | null = null): Failure {
+  return { ...refusal(code, params), evidence };
+}
