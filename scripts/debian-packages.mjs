@@ -1,0 +1,139 @@
+// The Debian packages Ingot's lab stands on, installed without starting or enabling a daemon on this host.
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+
+const PACKAGES = [
+  // machines, their firmware and their BMCs
+  ['qemu-system-x86', 'ovmf', 'ipxe', 'ipxe-qemu', 'openipmi', 'ipmitool', 'socat'],
+  // the boot plane and the control plane
+  ['kea-dhcp4-server', 'dnsmasq-base', 'openssl', 'iproute2', 'procps'],
+  // images
+  ['mmdebstrap', 'squashfs-tools', 'zstd', 'xz-utils', 'cpio', 'busybox-static', 'kmod', 'curl', 'ca-certificates'],
+  ['openssh-client'],
+].flat();
+// What judges our own protocols, and the browser.
+const TEST_PACKAGES = ['freeipmi-tools', 'tftp-hpa', 'chromium'];
+
+// Started at boot once installed; nothing here asked for them to run on this host.
+const UNITS = ['kea-dhcp4-server.service', 'openipmi.service', 'dnsmasq.service'];
+
+const POLICY = '/usr/sbin/policy-rc.d';
+const POLICY_SAVED = '/usr/sbin/policy-rc.d.before-ingot';
+const CREATE_CLUSTER = '/etc/postgresql-common/createcluster.conf';
+const CREATE_CLUSTER_SAVED = '/etc/postgresql-common/createcluster.conf.before-ingot';
+
+function output(program, args) {
+  return new Promise((resolve) => {
+    execFile(program, args, { maxBuffer: 16 << 20 }, (error, stdout) =>
+      resolve({ ok: !error, stdout: String(stdout) }),
+    );
+  });
+}
+
+/** A PostgreSQL server of at least 15, whatever package it came from. */
+async function hasPostgres() {
+  const majors = await readdir('/usr/lib/postgresql').catch(() => []);
+  return majors.some((major) => Number(major) >= 15 && existsSync(`/usr/lib/postgresql/${major}/bin/postgres`));
+}
+
+export async function missingPackages(tests) {
+  const wanted = tests ? [...PACKAGES, ...TEST_PACKAGES] : PACKAGES;
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders.
+  const { stdout } = await output('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...wanted]);
+  const installed = new Set(
+    stdout
+      .split('\n')
+      .filter((line) => line.endsWith(' installed'))
+      .map((line) => line.split(' ')[0]),
+  );
+  const missing = wanted.filter((name) => !installed.has(name));
+  if (!(await hasPostgres())) missing.push(await postgresPackage());
+  return missing;
+}
+
+/** The server package the host's suite calls its default, e.g. postgresql-15. */
+async function postgresPackage() {
+  const { stdout } = await output('apt-cache', ['depends', 'postgresql']);
+  return /Depends: (postgresql-\d+)/.exec(stdout)?.[1] ?? 'postgresql';
+}
+
+/** apt-get with its progress on descriptor 3: "dlstatus:…:PERCENT:TEXT" while fetching, "pmstatus:…" while installing. */
+function aptInstall(packages, report) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(
+      'apt-get',
+      [
+        'install',
+        '--yes',
+        '--quiet',
+        '--no-install-recommends',
+        '-o',
+        'APT::Status-Fd=3',
+        '-o',
+        'Dpkg::Use-Pty=0',
+        ...packages,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } },
+    );
+    let tail = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data) => {
+        tail = (tail + data).slice(-4000);
+      });
+    }
+    let rest = '';
+    child.stdio[3].on('data', (data) => {
+      const lines = (rest + data).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const [kind, , percent, ...text] = line.split(':');
+        // Fetching and installing are each a half of the bar.
+        const half = kind === 'dlstatus' ? 0 : kind === 'pmstatus' ? 0.5 : null;
+        if (half !== null) report(text.join(':').trim(), half + Number(percent) / 200);
+      }
+    });
+    child.once('error', reject);
+    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`apt-get install failed:\n${tail}`))));
+  });
+}
+
+async function putBack(file, saved) {
+  if (existsSync(saved)) await rename(saved, file);
+}
+
+/** Installs with starting forbidden; every file it changes for that is as before afterwards, also after a crash. */
+export async function installPackages(packages, report) {
+  await putBack(POLICY, POLICY_SAVED);
+  await putBack(CREATE_CLUSTER, CREATE_CLUSTER_SAVED);
+  const before = new Set((await Promise.all(UNITS.map(unitExists))).flatMap((there, i) => (there ? [UNITS[i]] : [])));
+  const hadPolicy = existsSync(POLICY);
+  if (hadPolicy) await rename(POLICY, POLICY_SAVED);
+  await writeFile(POLICY, '#!/bin/sh\nexit 101\n');
+  await chmod(POLICY, 0o755);
+  try {
+    if ((await readdir('/var/lib/apt/lists').catch(() => [])).length < 3) {
+      report('apt-get update', 0);
+      await output('apt-get', ['update', '--quiet']);
+    }
+    if (packages.some((name) => name.startsWith('postgresql'))) {
+      // Its file has to be there before the server's, which reads it to decide about a cluster nobody asked for.
+      await aptInstall(['postgresql-common'], report);
+      const text = await readFile(CREATE_CLUSTER, 'utf8');
+      await writeFile(CREATE_CLUSTER_SAVED, text);
+      await writeFile(CREATE_CLUSTER, `${text}\ncreate_main_cluster = false\n`);
+    }
+    await aptInstall(packages, report);
+    for (const unit of UNITS) {
+      if (!before.has(unit) && (await unitExists(unit))) await output('systemctl', ['disable', '--quiet', unit]);
+    }
+  } finally {
+    await rm(POLICY, { force: true });
+    await putBack(POLICY, POLICY_SAVED);
+    await putBack(CREATE_CLUSTER, CREATE_CLUSTER_SAVED);
+  }
+}
+
+async function unitExists(unit) {
+  return existsSync(`/lib/systemd/system/${unit}`) || existsSync(`/etc/init.d/${unit.replace('.service', '')}`);
+}
