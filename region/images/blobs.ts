@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BlobStore } from '../deps.ts';
 
@@ -76,4 +76,18 @@ export function openBlobStore(dir: string): BlobStore {
   }
 
   return { path, has, adopt, remove: (sha256) => rm(path(sha256), { force: true }) };
+}
+
+/** Sums of all blobs below `dir` that were last touched before `olderThan`, for the clean-up. */
+export async function listBlobs(dir: string, olderThan: Date): Promise<string[]> {
+  const found: string[] = [];
+  const prefixes = await readdir(join(dir, 'sha256')).catch(() => []);
+  for (const prefix of prefixes.filter((name) => /^[0-9a-f]{2}$/.test(name))) {
+    for (const name of await readdir(join(dir, 'sha256', prefix))) {
+      const age = SHA256.test(name) ? await stat(join(dir, 'sha256', prefix, name)).catch(() => null) : null;
+      // The change time: a file that was built long ago may have been moved in just now.
+      if (age && age.ctime < olderThan) found.push(name);
+    }
+  }
+  return found;
 }

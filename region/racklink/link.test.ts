@@ -6,9 +6,9 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Change } from '../deps.ts';
 import { CLOSE, runLink } from './link.ts';
-import type { LinkParts } from './link-parts.ts';
+import type { Hello, LinkParts } from './link-parts.ts';
 
-const hello: ToRegion = {
+const hello: Hello = {
   type: 'hello',
   protocols: [1],
   rack: 'rack1',
@@ -126,10 +126,10 @@ it('closes on a database error, so that the rack repeats what was not acknowledg
   expect(code).toBe(CLOSE.failed);
 });
 
-it.each([
+it.each<[string, ToRegion, number]>([
   ['an unknown rack', { ...hello, rack: 'stranger' }, CLOSE.refused],
   ['another protocol', { ...hello, protocols: [99] }, CLOSE.protocol],
-  ['evidence before hello', { type: 'evidence', items: [] } as const, CLOSE.protocol],
+  ['evidence before hello', { type: 'evidence', items: [] }, CLOSE.protocol],
 ])('refuses %s', async (_what, message, code) => {
   const { rack, say } = await linked();
   say(message);

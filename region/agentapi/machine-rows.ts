@@ -1,0 +1,117 @@
+import type { Status } from '@ingot/core/machine/status.ts';
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import type { MachinesTable, Tables } from '../store/schema.ts';
+
+type Db = Kysely<Tables> | Transaction<Tables>;
+
+export interface AgentMachine {
+  id: number;
+  systemId: string;
+  hostname: string;
+  status: Status;
+  /** Open attempt; null when none is open. */
+  attemptId: number | null;
+  /** People may log in to the ephemeral system by SSH. */
+  sshAllowed: boolean;
+  /** Owner's keys. */
+  sshKeys: string[];
+  row: Selectable<MachinesTable>;
+}
+
+const RESCUE: readonly string[] = ['ENTERING_RESCUE_MODE', 'RESCUE_MODE'];
+
+/** What the agent's endpoints need of a machine. Null when unknown. */
+export async function machineForAgent(db: Db, systemId: string): Promise<AgentMachine | null> {
+  const row = await db.selectFrom('machines').selectAll().where('system_id', '=', systemId).executeTakeFirst();
+  if (!row) return null;
+  const open =
+    row.attempt_id === null
+      ? undefined
+      : await db
+          .selectFrom('attempts')
+          .select('id')
+          .where('id', '=', row.attempt_id)
+          .where('ended', 'is', null)
+          .executeTakeFirst();
+  const keys =
+    row.owner_id === null
+      ? []
+      : await db.selectFrom('ssh_keys').select('key').where('user_id', '=', row.owner_id).orderBy('id').execute();
+  return {
+    id: row.id,
+    systemId: row.system_id,
+    hostname: row.hostname,
+    // Only the door writes this column, from core's names.
+    status: row.status as Status,
+    attemptId: open?.id ?? null,
+    sshAllowed: row.enable_ssh || RESCUE.includes(row.status),
+    sshKeys: keys.map(({ key }) => key),
+    row,
+  };
+}
+
+/** The machine that a physical interface with this MAC belongs to. */
+export async function machineOfMac(db: Db, mac: string): Promise<{ systemId: string; status: string } | null> {
+  const row = await db
+    .selectFrom('interfaces')
+    .innerJoin('machines', 'machines.id', 'interfaces.machine_id')
+    .select(['machines.system_id', 'machines.status'])
+    .where('interfaces.mac', '=', mac)
+    .where('interfaces.type', '=', 'physical')
+    .executeTakeFirst();
+  return row ? { systemId: row.system_id, status: row.status } : null;
+}
+
+/** Machines with any of these MACs. */
+export async function machinesOfMacs(
+  db: Db,
+  macs: readonly string[],
+): Promise<{ systemId: string; hostname: string; status: string }[]> {
+  const rows = await db
+    .selectFrom('machines')
+    .select(['system_id', 'hostname', 'status'])
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('interfaces')
+        .select('machine_id')
+        .where('mac', 'in', [...macs])
+        .where('type', '=', 'physical'),
+    )
+    .orderBy('id')
+    .execute();
+  return rows.map((row) => ({ systemId: row.system_id, hostname: row.hostname, status: row.status }));
+}
+
+/** Machines that nobody has accepted yet, with a BMC at this address. */
+export async function newMachineOfBmc(db: Db, address: string): Promise<{ systemId: string; hostname: string } | null> {
+  const row = await db
+    .selectFrom('machines')
+    .select(['system_id', 'hostname'])
+    .where('status', '=', 'NEW')
+    .where(sql<string>`power_parameters->>'power_address'`, '=', address)
+    .orderBy('id')
+    .executeTakeFirst();
+  return row ? { systemId: row.system_id, hostname: row.hostname } : null;
+}
+
+/** The narrowest subnet that holds an address. */
+export async function subnetOf(db: Db, address: string): Promise<{ id: number; vlanId: number } | null> {
+  const row = await db
+    .selectFrom('subnets')
+    .select(['id', 'vlan_id'])
+    .where(sql<boolean>`cidr >>= ${address}::inet`)
+    .orderBy(sql`masklen(cidr)`, 'desc')
+    .executeTakeFirst();
+  return row ? { id: row.id, vlanId: row.vlan_id } : null;
+}
+
+/** Machines on a VLAN that nobody has accepted yet. */
+export async function countNewOnVlan(db: Db, vlanId: number): Promise<number> {
+  const { n } = await db
+    .selectFrom('machines')
+    .select((eb) => eb.fn.countAll<number>().as('n'))
+    .where('status', '=', 'NEW')
+    .where('id', 'in', (eb) => eb.selectFrom('interfaces').select('machine_id').where('vlan_id', '=', vlanId))
+    .executeTakeFirstOrThrow();
+  return Number(n);
+}

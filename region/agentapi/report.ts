@@ -1,0 +1,169 @@
+import type { Progress, ScriptOutcome } from '@ingot/contract/agent.ts';
+import type { DomainEvent, Phase } from '@ingot/core/machine/model.ts';
+import type { RegionDeps } from '../deps.ts';
+import { appendEvidence, markAttemptsChanged } from '../evidence/rows.ts';
+import { RESULT_STATUS } from '../lifecycle/result-status.ts';
+import { writeEvents } from '../lifecycle/write-events.ts';
+import { markMachines } from '../store/mark.ts';
+import { type AgentRefusal, badRequest } from './agent-refusal.ts';
+import type { AgentMachine } from './machine-rows.ts';
+import { currentResult, finishResult, notePhaseBytes, notePhaseOwnTime, pingSets, startResult } from './script-rows.ts';
+
+/** What a stream of a script may hold; longer ones keep head and tail. */
+const STREAM_BYTES = 1024 * 1024;
+/** What a script may run past its own timeout before the machine counts as stuck. */
+const GRACE_MS = 300_000;
+
+const STATUS: Record<ScriptOutcome['status'], number> = {
+  passed: RESULT_STATUS.passed,
+  failed: RESULT_STATUS.failed,
+  skipped: RESULT_STATUS.skipped,
+  timedout: RESULT_STATUS.timedout,
+  degraded: RESULT_STATUS.degraded,
+};
+const STATUS_WORD: Record<number, string> = {
+  [RESULT_STATUS.pending]: 'Pending',
+  [RESULT_STATUS.running]: 'Running',
+  [RESULT_STATUS.passed]: 'Passed',
+  [RESULT_STATUS.failed]: 'Failed',
+  [RESULT_STATUS.timedout]: 'Timed out',
+  [RESULT_STATUS.aborted]: 'Aborted',
+  [RESULT_STATUS.degraded]: 'Degraded',
+  [RESULT_STATUS.skipped]: 'Skipped',
+};
+
+/** Decodes a stream and cuts out its middle when it is too long. */
+export function boundedStream(base64: string): Buffer {
+  const whole = Buffer.from(base64, 'base64');
+  if (whole.length <= STREAM_BYTES) return whole;
+  const cut = Buffer.from(`\n… ${whole.length - STREAM_BYTES} bytes left out …\n`);
+  const half = Math.floor((STREAM_BYTES - cut.length) / 2);
+  return Buffer.concat([whole.subarray(0, half), cut, whole.subarray(whole.length - half)]);
+}
+
+type Result = NonNullable<Awaited<ReturnType<typeof currentResult>>>;
+
+function title(result: Result): string {
+  return result.disk === null ? result.name : `${result.name} on ${result.disk}`;
+}
+
+function statusEvents(machine: AgentMachine, result: Result, status: number): DomainEvent[] {
+  if (status === result.status) return [];
+  const name = title(result);
+  const word = STATUS_WORD[status] ?? 'Unknown';
+  if (status === RESULT_STATUS.running && machine.status === 'TESTING') {
+    return [{ type: 'RUNNING_TEST', level: 'INFO', description: name }];
+  }
+  if (status === RESULT_STATUS.failed || status === RESULT_STATUS.timedout) {
+    return [{ type: 'SCRIPT_DID_NOT_COMPLETE', level: 'INFO', description: `${name} ${word.toLowerCase()}` }];
+  }
+  const before = STATUS_WORD[result.status] ?? 'Unknown';
+  const description = `${name} changed status from '${before}' to '${word}'`;
+  return [{ type: 'SCRIPT_RESULT_CHANGED_STATUS', level: 'DEBUG', description }];
+}
+
+async function enterPhase(
+  deps: RegionDeps,
+  machine: AgentMachine,
+  attemptId: number,
+  phase: Phase,
+  text: string,
+  limitMs?: number,
+): Promise<void> {
+  await deps.door.apply(machine.systemId, {
+    type: 'phase',
+    actor: { kind: 'agent' },
+    attemptId,
+    phase,
+    evidence: { kind: 'agent.progress', text },
+    limitMs,
+  });
+}
+
+/** Takes a step's or script's progress: phases, bytes, own time; any of it shows that the agent lives. */
+export async function takeProgress(
+  deps: RegionDeps,
+  machine: AgentMachine,
+  attemptId: number,
+  progress: Progress,
+): Promise<AgentRefusal | null> {
+  await pingSets(deps.db, machine.id);
+  if (progress.kind === 'heartbeat') return null;
+  const phase: Phase = progress.kind === 'script' ? `script:${progress.name}` : `step:${progress.name}`;
+  const result = progress.resultId === undefined ? null : await currentResult(deps.db, machine.id, progress.resultId);
+  if (progress.kind === 'script' && !result) return badRequest('No result of this machine’s current work has that id.');
+  if (progress.state === 'started') {
+    if (result && result.status === RESULT_STATUS.pending) {
+      await deps.db.transaction().execute(async (trx) => {
+        await startResult(trx, result.id);
+        const events = statusEvents(machine, result, RESULT_STATUS.running);
+        await writeEvents(trx, machine, events, { kind: 'agent' }, undefined);
+        await markMachines(trx, [machine]);
+      });
+      deps.changes.announce();
+    }
+    const limit = progress.kind === 'script' && result ? result.timeoutSeconds * 1000 : 0;
+    await enterPhase(
+      deps,
+      machine,
+      attemptId,
+      phase,
+      `${progress.name} started`,
+      limit > 0 ? limit + GRACE_MS : undefined,
+    );
+    return null;
+  }
+  if (progress.bytesDone !== undefined) {
+    const bytes = { done: progress.bytesDone, total: progress.bytesTotal ?? null };
+    await notePhaseBytes(deps.db, attemptId, phase, bytes);
+  }
+  if (progress.state !== 'running') {
+    if (progress.seconds !== undefined) await notePhaseOwnTime(deps.db, attemptId, phase, progress.seconds);
+    const took = progress.seconds === undefined ? '' : ` after ${progress.seconds.toFixed(1)} s`;
+    const said = progress.text ? `: ${progress.text}` : '';
+    const text = `${progress.name} ${progress.state}${took}${said}`.slice(0, 1024);
+    await appendEvidence(deps.db, [
+      {
+        attemptId,
+        systemId: machine.systemId,
+        mac: '',
+        agoMs: 0,
+        phase,
+        kind: 'agent.progress',
+        text,
+        data: { state: progress.state, seconds: progress.seconds ?? null, bytes: progress.bytesDone ?? null },
+      },
+    ]);
+  }
+  await markAttemptsChanged(deps.db, [attemptId]);
+  deps.changes.announce();
+  return null;
+}
+
+/** Stores a script's outcome. The same outcome again overwrites the first: its answer may have been lost. */
+export async function takeOutcome(
+  deps: RegionDeps,
+  machine: AgentMachine,
+  resultId: number,
+  outcome: ScriptOutcome,
+): Promise<AgentRefusal | null> {
+  const result = await currentResult(deps.db, machine.id, resultId);
+  if (!result) return badRequest('No result of this machine’s current work has that id.');
+  const status = STATUS[outcome.status];
+  await deps.db.transaction().execute(async (trx) => {
+    await finishResult(trx, result.id, {
+      status,
+      exitStatus: outcome.exitStatus,
+      seconds: outcome.seconds,
+      output: boundedStream(outcome.output),
+      stdout: boundedStream(outcome.stdout),
+      stderr: boundedStream(outcome.stderr),
+      result: boundedStream(outcome.result),
+    });
+    await pingSets(trx, machine.id);
+    await writeEvents(trx, machine, statusEvents(machine, result, status), { kind: 'agent' }, undefined);
+    await markMachines(trx, [machine]);
+  });
+  deps.changes.announce();
+  return null;
+}

@@ -1,0 +1,170 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+import { RESULT_STATUS, SET_COLUMN, type SetKind, UNFINISHED } from '../lifecycle/result-status.ts';
+import type { Tables } from '../store/schema.ts';
+
+type Db = Kysely<Tables> | Transaction<Tables>;
+
+export interface ResultRow {
+  id: number;
+  name: string;
+  builtin: boolean;
+  hardwareType: number;
+  parallel: number;
+  timeoutSeconds: number;
+  parameters: unknown;
+  status: number;
+  /** Kernel name of the disk it is for. */
+  disk: string | null;
+}
+
+/** Hardware first, the machine as a whole last; among them those that want the machine for themselves. */
+function order(a: ResultRow, b: ResultRow): number {
+  const rank = (row: ResultRow) => (row.hardwareType === 0 ? 99 : row.hardwareType);
+  const parallel = (row: ResultRow) => row.parallel;
+  return parallel(a) - parallel(b) || rank(a) - rank(b) || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id - b.id);
+}
+
+/** Results of the machine's current set of a kind, in the order in which they run. */
+export async function resultsOfSet(db: Db, machineId: number, kind: SetKind): Promise<ResultRow[]> {
+  const rows = await db
+    .selectFrom('script_results as r')
+    .innerJoin('machines as m', `m.${SET_COLUMN[kind]}`, 'r.set_id')
+    .leftJoin('block_devices as d', 'd.id', 'r.block_device_id')
+    .select([
+      'r.id',
+      'r.name',
+      'r.builtin',
+      'r.hardware_type',
+      'r.parallel',
+      'r.timeout_seconds',
+      'r.parameters',
+      'r.status',
+      'd.name as disk',
+    ])
+    .where('m.id', '=', machineId)
+    .execute();
+  return rows
+    .map((row) => ({
+      id: row.id,
+      name: row.name,
+      builtin: row.builtin,
+      hardwareType: row.hardware_type,
+      parallel: row.parallel,
+      timeoutSeconds: row.timeout_seconds,
+      parameters: row.parameters,
+      status: row.status,
+      disk: row.disk,
+    }))
+    .sort(order);
+}
+
+export function isUnfinished(row: ResultRow): boolean {
+  return UNFINISHED.includes(row.status);
+}
+
+/** A result of one of the machine's current sets, with the set's kind; null for any other. */
+export async function currentResult(
+  db: Db,
+  machineId: number,
+  resultId: number,
+): Promise<{
+  id: number;
+  setId: number;
+  name: string;
+  status: number;
+  timeoutSeconds: number;
+  disk: string | null;
+} | null> {
+  const row = await db
+    .selectFrom('script_results as r')
+    .innerJoin('script_sets as s', 's.id', 'r.set_id')
+    .innerJoin('machines as m', 'm.id', 's.machine_id')
+    .leftJoin('block_devices as d', 'd.id', 'r.block_device_id')
+    .select(['r.id', 'r.set_id', 'r.name', 'r.status', 'r.timeout_seconds', 'd.name as disk'])
+    .where('r.id', '=', resultId)
+    .where('m.id', '=', machineId)
+    .where(
+      sql<boolean>`s.id IN (m.set_commissioning, m.set_testing, m.set_installation, m.set_release, m.set_deployment)`,
+    )
+    .executeTakeFirst();
+  if (!row) return null;
+  const { id, set_id, name, status, timeout_seconds, disk } = row;
+  return { id, setId: set_id, name, status, timeoutSeconds: timeout_seconds, disk };
+}
+
+export async function startResult(db: Db, resultId: number): Promise<void> {
+  await db
+    .updateTable('script_results')
+    .set({
+      status: RESULT_STATUS.running,
+      started: sql<Date>`coalesce(started, now())`,
+      updated: sql<Date>`now()`,
+    })
+    .where('id', '=', resultId)
+    .where('status', '=', RESULT_STATUS.pending)
+    .execute();
+}
+
+export interface FinishedResult {
+  status: number;
+  exitStatus: number;
+  seconds: number;
+  output: Buffer;
+  stdout: Buffer;
+  stderr: Buffer;
+  result: Buffer;
+}
+
+export async function finishResult(db: Db, resultId: number, finished: FinishedResult): Promise<void> {
+  await db
+    .updateTable('script_results')
+    .set({
+      status: finished.status,
+      exit_status: finished.exitStatus,
+      started: sql<Date>`coalesce(started, now() - ${finished.seconds}::double precision * interval '1 second')`,
+      ended: sql<Date>`now()`,
+      output: finished.output,
+      stdout: finished.stdout,
+      stderr: finished.stderr,
+      result: finished.result,
+      updated: sql<Date>`now()`,
+    })
+    .where('id', '=', resultId)
+    .execute();
+}
+
+/** The agent is alive: the machine's current sets have heard from it now. */
+export async function pingSets(db: Db, machineId: number): Promise<void> {
+  await sql`
+    UPDATE script_sets s SET last_ping = now() FROM machines m
+    WHERE m.id = ${machineId} AND s.machine_id = m.id
+      AND s.id IN (m.set_commissioning, m.set_testing, m.set_installation, m.set_release, m.set_deployment)`.execute(
+    db,
+  );
+}
+
+/** Bytes of the attempt's present phase, for progress bars. */
+export async function notePhaseBytes(
+  db: Db,
+  attemptId: number,
+  phase: string,
+  bytes: { done: number; total: number | null },
+): Promise<void> {
+  await db
+    .updateTable('attempt_phases')
+    .set({ bytes_done: Math.round(bytes.done), bytes_total: bytes.total === null ? null : Math.round(bytes.total) })
+    .where('attempt_id', '=', attemptId)
+    .where('name', '=', phase)
+    .where('ended', 'is', null)
+    .execute();
+}
+
+/**
+ * Our own share of a phase: its time so far less the seconds that the tool itself took, as the agent measured them.
+ */
+export async function notePhaseOwnTime(db: Db, attemptId: number, phase: string, toolSeconds: number): Promise<void> {
+  await sql`
+    UPDATE attempt_phases SET own_ms =
+      greatest(0, extract(epoch FROM now() - started) * 1000 - ${toolSeconds * 1000}::double precision)::integer
+    WHERE attempt_id = ${attemptId} AND name = ${phase} AND ended IS NULL`.execute(db);
+}

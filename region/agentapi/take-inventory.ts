@@ -1,0 +1,60 @@
+import type { Inventory } from '@ingot/contract/agent.ts';
+import { sql } from 'kysely';
+import type { RegionDeps } from '../deps.ts';
+import { RESULT_STATUS } from '../lifecycle/result-status.ts';
+import { applyInventory } from './inventory/apply.ts';
+import type { AgentMachine } from './machine-rows.ts';
+
+/** The script whose result stands for the hardware report. */
+const REPORT = '50-maas-01-commissioning';
+
+/**
+ * Stores the hardware report together with the result of the script that stands for it, in one transaction: a machine
+ * never shows the one without the other. Its output follows as any script's.
+ */
+export async function takeInventory(
+  deps: RegionDeps,
+  machine: AgentMachine,
+  inventory: Inventory,
+  from: { address: string; mac: string },
+): Promise<void> {
+  const warnings = await deps.db.transaction().execute(async (trx) => {
+    // The door's order: first the machine's row, then what hangs on it.
+    const row = await trx
+      .selectFrom('machines')
+      .select(['skip_networking', 'skip_storage', 'set_commissioning'])
+      .where('id', '=', machine.id)
+      .forUpdate()
+      .executeTakeFirstOrThrow();
+    const found = await applyInventory(
+      trx,
+      {
+        machineId: machine.id,
+        systemId: machine.systemId,
+        address: from.address,
+        bootMac: from.mac,
+        skipNetworking: row.skip_networking,
+        skipStorage: row.skip_storage,
+      },
+      inventory,
+    );
+    if (row.set_commissioning !== null) {
+      await trx
+        .updateTable('script_results')
+        .set({
+          status: RESULT_STATUS.passed,
+          exit_status: 0,
+          started: sql<Date>`coalesce(started, now())`,
+          ended: sql<Date>`now()`,
+          updated: sql<Date>`now()`,
+        })
+        .where('set_id', '=', row.set_commissioning)
+        .where('name', '=', REPORT)
+        .where('status', 'in', [RESULT_STATUS.pending, RESULT_STATUS.running])
+        .execute();
+    }
+    return found;
+  });
+  deps.changes.announce();
+  if (warnings.length > 0) deps.log.warn({ machine: machine.systemId, warnings }, 'inventory read with gaps');
+}
