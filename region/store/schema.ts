@@ -93,6 +93,7 @@ export interface BlockDevicesTable {
 }
 
 export interface BodyDirtyTable {
+  id: GeneratedAlways<number>;
   machine_id: number;
 }
 

@@ -308,7 +308,13 @@ CREATE TABLE machine_bodies (
   machine_id integer PRIMARY KEY REFERENCES machines ON DELETE CASCADE,
   body text COMPRESSION lz4
 );
-CREATE TABLE body_dirty (machine_id integer PRIMARY KEY REFERENCES machines ON DELETE CASCADE);
+-- One row a change, never updated: a writer only appends, and a renderer deletes exactly the marks it saw before it read the
+-- machine. With one row a machine, a writer that finds the mark there already could lose it to a renderer that reads too early.
+CREATE TABLE body_dirty (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  machine_id integer NOT NULL REFERENCES machines ON DELETE CASCADE
+);
+CREATE INDEX body_dirty_machine ON body_dirty (machine_id);
 
 -- Racks -------------------------------------------------------------------------------------------------------------
 CREATE TABLE racks (

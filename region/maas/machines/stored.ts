@@ -1,0 +1,102 @@
+import { type Kysely, sql } from 'kysely';
+import { isWorthRetrying, sqlState } from '../../store/pg-error.ts';
+import type { Tables } from '../../store/schema.ts';
+import { toJson } from '../wire/json.ts';
+import { machineObject } from './body.ts';
+import { loadAggregates } from './load.ts';
+
+/** Machines rendered in one transaction: bounds memory and how long marks stay locked. */
+const BATCH = 200;
+const TRIES = 4;
+const FOREIGN_KEY_VIOLATION = '23503';
+
+/**
+ * Makes the stored bodies of these machines current: every change committed before the call is in them afterwards.
+ * Cheap when nothing changed (one query).
+ *
+ * Why no change is lost: marks are deleted before the machine is read, in one transaction. A writer that commits later
+ * appended a mark of its own, which stays. Two renderers of one machine meet at the marks, so the later one reads later.
+ */
+export async function freshen(db: Kysely<Tables>, ids: readonly number[]): Promise<void> {
+  const stale = await staleOf(db, ids);
+  for (let start = 0; start < stale.length; start += BATCH) await renderBatch(db, stale.slice(start, start + BATCH));
+}
+
+/** Renders what is marked, at most `limit` machines; returns how many. For a worker that keeps readers from doing it. */
+export async function drainBodies(db: Kysely<Tables>, limit: number): Promise<number> {
+  const rows = await db.selectFrom('body_dirty').select('machine_id').distinct().limit(limit).execute();
+  await freshen(
+    db,
+    rows.map((row) => row.machine_id),
+  );
+  return rows.length;
+}
+
+/** The current body of one machine as JSON text; null when there is no such machine. Two queries when nothing changed. */
+export async function storedBody(db: Kysely<Tables>, machineId: number): Promise<string | null> {
+  await freshen(db, [machineId]);
+  const row = await db
+    .selectFrom('machine_bodies')
+    .select('body')
+    .where('machine_id', '=', machineId)
+    .executeTakeFirst();
+  return row?.body ?? null;
+}
+
+async function staleOf(db: Kysely<Tables>, ids: readonly number[]): Promise<number[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom('machines as m')
+    .leftJoin('machine_bodies as b', 'b.machine_id', 'm.id')
+    .select(['m.id', sql<boolean>`b.body IS NULL`.as('missing')])
+    .where('m.id', '=', sql<number>`ANY(${ids}::integer[])`)
+    .where((eb) =>
+      eb.or([
+        eb('b.body', 'is', null),
+        eb.exists(eb.selectFrom('body_dirty as x').select('x.id').whereRef('x.machine_id', '=', 'm.id')),
+      ]),
+    )
+    .orderBy('m.id')
+    .execute();
+  const missing = rows.filter((row) => row.missing).map((row) => ({ machine_id: row.id }));
+  // A missing body gets a mark too, so that two first readers also meet.
+  if (missing.length > 0) await db.insertInto('body_dirty').values(missing).execute();
+  return rows.map((row) => row.id);
+}
+
+async function renderBatch(db: Kysely<Tables>, ids: readonly number[]): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await db.transaction().execute((trx) => renderOnce(trx, ids));
+      return;
+    } catch (error) {
+      // A machine deleted meanwhile: the next try does not find it any more.
+      const gone = sqlState(error) === FOREIGN_KEY_VIOLATION;
+      if (attempt >= TRIES || !(gone || isWorthRetrying(error))) throw error;
+    }
+  }
+}
+
+async function renderOnce(trx: Kysely<Tables>, ids: readonly number[]): Promise<void> {
+  const marks = await trx
+    .deleteFrom('body_dirty')
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('body_dirty')
+        .select('id')
+        .where('machine_id', '=', sql<number>`ANY(${ids}::integer[])`)
+        .orderBy('id')
+        .forUpdate(),
+    )
+    .returning('machine_id')
+    .execute();
+  const marked = [...new Set(marks.map((row) => row.machine_id))];
+  if (marked.length === 0) return;
+  const all = await loadAggregates(trx, marked);
+  if (all.machines.length === 0) return;
+  await trx
+    .insertInto('machine_bodies')
+    .values(all.machines.map((row) => ({ machine_id: row.id, body: toJson(machineObject(all, row)) })))
+    .onConflict((conflict) => conflict.column('machine_id').doUpdateSet((eb) => ({ body: eb.ref('excluded.body') })))
+    .execute();
+}

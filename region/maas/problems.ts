@@ -1,0 +1,18 @@
+import { NotFound } from '../store/not-found.ts';
+import { Problem } from '../store/problem.ts';
+import { conflict, invalidForm, MaasError } from './wire/errors.ts';
+
+/** Errors of the use-cases below both APIs, in this dialect's shapes; anything else is returned as it is. */
+export function toMaasError(error: unknown): unknown {
+  if (error instanceof NotFound) return new MaasError(404, 'Not Found');
+  if (!(error instanceof Problem)) return error;
+  switch (error.kind) {
+    case 'invalid':
+      return invalidForm({ [error.field ?? '__all__']: [error.message] });
+    case 'conflict':
+      return conflict(error.message);
+    case 'exhausted':
+      // Without Retry-After: nothing frees an address in seconds (conventions §8).
+      return new MaasError(503, error.message);
+  }
+}
