@@ -64,7 +64,7 @@ it('renders the script and the kernel command line of the architecture page', ()
     new RegExp(`^kernel http://10.77.0.1:5248/blobs/sha256/${'a'.repeat(64)} initrd=initrd ingot`),
   );
   expect(lines[2]).toBe(`initrd --name initrd http://10.77.0.1:5248/blobs/sha256/${'b'.repeat(64)} || goto again`);
-  expect(waitScript(boot.rackUrl, 'why || reboot ${net0/mac}')).not.toMatch(/\|\| reboot|\$\{/);
+  expect(waitScript(boot.rackUrl, 'why || reboot $' + '{net0/mac}')).not.toMatch(/\|\| reboot|\$\{/);
 });
 
 describe('the snapshot on disk', () => {

@@ -1,8 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, link, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { copyFile, link, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { Logger } from 'pino';
 import type { RegionClient } from '../forward/region-client.ts';
 
@@ -113,8 +112,16 @@ export async function openImageCache(options: ImageCacheOptions): Promise<ImageC
     const hash = createHash('sha256');
     if (response.statusCode === 206) await feed(hash, target);
     else have = 0;
-    response.on('data', (chunk: Buffer) => hash.update(chunk));
-    await pipeline(response, createWriteStream(target, { flags: have > 0 ? 'a' : 'w', mode: 0o600 }));
+    // Each chunk is on its way to the disk before the next is taken: a broken transfer keeps what came.
+    const file = await open(target, have > 0 ? 'a' : 'w', 0o600);
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        hash.update(chunk);
+        await file.write(chunk);
+      }
+    } finally {
+      await file.close();
+    }
     if (hash.digest('hex') === sum) return await keep(sum, target);
     await rm(target, { force: true });
     log.error({ sum }, 'image cache: what the region sent does not have its sum');

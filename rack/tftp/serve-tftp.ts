@@ -1,0 +1,30 @@
+import { type ReadReport, startTftpServer, type TftpServer } from '@ingot/protocols/tftp/server.ts';
+import type { BootPlane } from '../httpboot/boot-plane.ts';
+
+/** The boot programs by TFTP; each read is evidence. */
+export function serveTftp(plane: BootPlane, address: string): Promise<TftpServer> {
+  return startTftpServer({
+    address,
+    port: plane.ports.tftp,
+    open: (name) => {
+      const bytes = plane.files.find(name);
+      return bytes && { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+    },
+    onDone: (report) => void note(plane, report),
+  });
+}
+
+async function note(plane: BootPlane, report: ReadReport): Promise<void> {
+  const mac = (await plane.macOf(report.remote.address).catch(() => null)) ?? '';
+  const machine = mac === '' ? null : plane.snapshot.machineOf(mac);
+  const why = report.outcome === 'sent' ? '' : ` (${report.message})`;
+  plane.evidence.add({
+    kind: 'tftp.read',
+    mac,
+    address: report.remote.address,
+    systemId: machine?.systemId ?? null,
+    attempt: machine?.attempt ?? null,
+    text: `TFTP ${report.name.slice(0, 200)} ${report.outcome}, ${report.bytes} bytes, ${report.milliseconds.toFixed(1)} ms${why}`,
+    data: { name: report.name.slice(0, 200), outcome: report.outcome, bytes: report.bytes },
+  });
+}
