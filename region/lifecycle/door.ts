@@ -70,12 +70,12 @@ async function once(
   const context = await decideContext(trx, loaded.now, settings);
   const decision = parts.decide(loaded.state, command, context);
   if (!decision.ok) return { applied: { ok: false, refused: decision.refused }, changed: false, due: false };
-  const { machine, events, effects, note } = decision;
+  const { machine, events, effects, note, closed } = decision;
   const applied: Applied = { ok: true, machine, events, note };
   if (note !== undefined && events.length === 0 && effects.length === 0 && unchanged(loaded, decision.machine)) {
     return { applied, changed: alongside !== undefined, due: false };
   }
-  await saveMachine(trx, loaded, machine);
+  await saveMachine(trx, loaded, machine, closed);
   const identity = { id: loaded.row.id, systemId, hostname: machine.hostname };
   await writeEvents(trx, identity, events, command.actor, caller);
   await markMachines(trx, [identity]);

@@ -5,9 +5,18 @@ import type { LoadedMachine } from './load.ts';
 
 const date = (instant: number | null) => (instant === null ? null : new Date(instant));
 
-/** Writes the decided state over the loaded row: the row itself, its attempt, the attempt's phases. */
-export async function saveMachine(trx: Transaction<Tables>, loaded: LoadedMachine, after: MachineState): Promise<void> {
+/**
+ * Writes the decided state over the loaded row: the row itself, its attempt, the attempt's phases. `closed` is the attempt
+ * that a new one took the place of.
+ */
+export async function saveMachine(
+  trx: Transaction<Tables>,
+  loaded: LoadedMachine,
+  after: MachineState,
+  closed: Attempt | undefined,
+): Promise<void> {
   const { row, state: before, now } = loaded;
+  await closeReplaced(trx, before.attempt, closed, after, now);
   await saveAttempt(trx, loaded, before.attempt, after);
   await trx
     .updateTable('machines')
@@ -50,19 +59,37 @@ export async function saveMachine(trx: Transaction<Tables>, loaded: LoadedMachin
     .execute();
 }
 
+/** At most one attempt is open: the one that made place ends with what the decision says of it. */
+async function closeReplaced(
+  trx: Transaction<Tables>,
+  before: Attempt | null,
+  closed: Attempt | undefined,
+  after: MachineState,
+  now: number,
+): Promise<void> {
+  if (!before || before.endedAt !== null || before.id === after.attempt?.id) return;
+  const end = closed?.id === before.id ? closed : null;
+  const endedAt = end?.endedAt ?? now;
+  await trx
+    .updateTable('attempts')
+    .set({
+      ended: new Date(endedAt),
+      outcome: end?.outcome ?? 'aborted',
+      failure: end?.failure ? JSON.stringify(end.failure) : null,
+      deadline: null,
+    })
+    .where('id', '=', before.id)
+    .execute();
+  await closePhases(trx, before.id, endedAt);
+}
+
 async function saveAttempt(
   trx: Transaction<Tables>,
-  { row, now }: LoadedMachine,
+  { row }: LoadedMachine,
   before: Attempt | null,
   after: MachineState,
 ): Promise<void> {
   const { attempt } = after;
-  if (before && before.endedAt === null && before.id !== attempt?.id) {
-    // Another attempt took its place without closing it: at most one is open.
-    const closed = { ended: new Date(now), outcome: 'aborted', deadline: null };
-    await trx.updateTable('attempts').set(closed).where('id', '=', before.id).execute();
-    await closePhases(trx, before.id, now);
-  }
   if (!attempt) return;
   const values = {
     started: new Date(attempt.startedAt),

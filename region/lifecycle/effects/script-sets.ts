@@ -60,6 +60,10 @@ export async function createScriptSet(context: EffectContext, effect: CreateScri
   const type = SET_TYPE[effect.kind];
   const column = SET_COLUMN[effect.kind];
   await abortOlder(trx, machineId, type);
+  // Tests belong to the commissioning they follow; a commissioning without tests must not run those of before.
+  if (effect.kind === 'commissioning') {
+    await trx.updateTable('machines').set({ set_testing: null }).where('id', '=', machineId).execute();
+  }
   const scripts = wanted(effect);
   if (scripts.length === 0) {
     await trx

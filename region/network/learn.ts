@@ -1,0 +1,95 @@
+import type { RackInterface } from '@ingot/contract/rack.ts';
+import type { Ipv4Network } from '@ingot/core/network/address.ts';
+import type { Transaction } from 'kysely';
+import type { RegionDeps } from '../deps.ts';
+import type { Tables } from '../store/schema.ts';
+import { cidrOf, networkAround } from './spans.ts';
+
+/** Nobody serves machines there, and every host has them. */
+const NOT_LEARNT = ['127.0.0.0/8', '169.254.0.0/16'];
+
+/** The subnet's id and VLAN; made in a fabric of its own, DHCP off, when it is not known yet. */
+export async function ensureSubnet(
+  trx: Transaction<Tables>,
+  network: Ipv4Network,
+): Promise<{ id: number; vlanId: number; isNew: boolean }> {
+  const cidr = cidrOf(network);
+  const known = await trx.selectFrom('subnets').select(['id', 'vlan_id']).where('cidr', '=', cidr).executeTakeFirst();
+  if (known) return { id: known.id, vlanId: known.vlan_id, isNew: false };
+  const vlanId = (await unusedDefaultVlan(trx)) ?? (await newVlan(trx));
+  const { id } = await trx
+    .insertInto('subnets')
+    .values({ name: cidr, cidr, vlan_id: vlanId })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return { id, vlanId, isNew: true };
+}
+
+/** The first network gets fabric-0's own VLAN, as long as nothing else is in it. */
+async function unusedDefaultVlan(trx: Transaction<Tables>): Promise<number | null> {
+  const vlan = await trx
+    .selectFrom('vlans as v')
+    .select('v.id')
+    .where('v.fabric_id', '=', 0)
+    .where('v.vid', '=', 0)
+    .where((eb) =>
+      eb.and([
+        eb.not(eb.exists(eb.selectFrom('subnets as s').select('s.id').whereRef('s.vlan_id', '=', 'v.id'))),
+        eb.not(eb.exists(eb.selectFrom('interfaces as i').select('i.id').whereRef('i.vlan_id', '=', 'v.id'))),
+      ]),
+    )
+    .forUpdate()
+    .executeTakeFirst();
+  return vlan?.id ?? null;
+}
+
+async function newVlan(trx: Transaction<Tables>): Promise<number> {
+  const fabric = await trx.insertInto('fabrics').values({ name: null }).returning('id').executeTakeFirstOrThrow();
+  await trx
+    .updateTable('fabrics')
+    .set({ name: `fabric-${fabric.id}` })
+    .where('id', '=', fabric.id)
+    .execute();
+  const vlan = await trx
+    .insertInto('vlans')
+    .values({ fabric_id: fabric.id, vid: 0, name: 'untagged' })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return vlan.id;
+}
+
+/**
+ * Learns the networks that a rack stands in: unknown ones become fabric, VLAN and subnet with DHCP off. The rack becomes
+ * primary of a VLAN that has none.
+ */
+export async function registerRackInterfaces(
+  deps: Pick<RegionDeps, 'db' | 'changes'>,
+  rackId: string,
+  interfaces: readonly RackInterface[],
+): Promise<void> {
+  const networks = interfaces
+    .filter((card) => card.up)
+    .flatMap((card) => card.addresses.map(networkAround))
+    .filter((network) => network !== null)
+    .filter((network) => network.prefix < 31 && !NOT_LEARNT.some((cidr) => isInside(network, cidr)));
+  let changed = false;
+  await deps.db.transaction().execute(async (trx) => {
+    for (const network of networks) {
+      const subnet = await ensureSubnet(trx, network);
+      const primary = await trx
+        .updateTable('vlans')
+        .set({ primary_rack: rackId })
+        .where('id', '=', subnet.vlanId)
+        .where('primary_rack', 'is', null)
+        .executeTakeFirst();
+      changed ||= subnet.isNew || primary.numUpdatedRows > 0n;
+    }
+    if (changed) await trx.insertInto('changes').values({ kind: 'network', key: rackId }).execute();
+  });
+  if (changed) deps.changes.announce();
+}
+
+function isInside(network: Ipv4Network, cidr: string): boolean {
+  const outer = networkAround(cidr);
+  return outer !== null && network.base >= outer.base && network.last <= outer.last;
+}
