@@ -257,7 +257,6 @@ export const ImageRequest = z.strictObject({
   os: z.string().min(1).max(64),
   release: z.string().min(1).max(64),
   arch: z.string().min(1).max(32),
-  subarch: z.string().max(32).default('generic'),
   label: z.string().max(64).default('stable'),
   version: z.string().min(1).max(64),
   title: z.string().max(256).default(''),

@@ -1,0 +1,82 @@
+import type { Action, ActionRequest } from '@ingot/contract/native.ts';
+import type { Actor, Command } from '@ingot/core/machine/model.ts';
+import { ApiFailure } from './failure.ts';
+
+/** Which keys of the request an action reads; any other one is refused rather than ignored. */
+const KEYS: Partial<Record<Action, readonly (keyof ActionRequest)[]>> = {
+  commission: ['enableSsh', 'skipBmcConfig', 'skipNetworking', 'skipStorage', 'commissioningScripts', 'testingScripts'],
+  test: ['enableSsh', 'testingScripts'],
+  deploy: ['image', 'userData', 'userDataEncoding'],
+  release: ['erase', 'secureErase', 'quickErase'],
+  'power-off': ['soft'],
+};
+
+export function checkKeys(action: Action, request: ActionRequest): void {
+  const allowed: readonly string[] = ['comment', ...(KEYS[action] ?? [])];
+  const stray = Object.keys(request).find((key) => !allowed.includes(key));
+  if (stray === undefined) return;
+  throw new ApiFailure(400, {
+    code: 'input.unknown_key',
+    message: `The action ${action} does not read "${stray}".`,
+    field: stray,
+    fix: `It reads: ${allowed.join(', ')}.`,
+  });
+}
+
+/** The command of every action but deploy, which needs the store (machines/deploy-request.ts). */
+export function commandOf(action: Exclude<Action, 'deploy'>, request: ActionRequest, actor: Actor): Command {
+  const { comment } = request;
+  switch (action) {
+    case 'commission':
+      return {
+        type: 'commission',
+        actor,
+        comment,
+        enableSsh: request.enableSsh,
+        skipBmcConfig: request.skipBmcConfig,
+        skipNetworking: request.skipNetworking,
+        skipStorage: request.skipStorage,
+        scripts: { commissioning: request.commissioningScripts, testing: request.testingScripts },
+      };
+    case 'test':
+      return {
+        type: 'test',
+        actor,
+        comment,
+        enableSsh: request.enableSsh,
+        scripts: { testing: request.testingScripts },
+      };
+    case 'release':
+      return {
+        type: 'release',
+        actor,
+        comment,
+        erase: request.erase,
+        secureErase: request.secureErase,
+        quickErase: request.quickErase,
+      };
+    case 'power-off':
+      return { type: 'power-off', actor, comment, soft: request.soft };
+    case 'accept':
+    case 'delete':
+      return { type: action, actor };
+    default:
+      return { type: action, actor, comment };
+  }
+}
+
+/** The bytes that cloud-init is to get. Throws 400 for what is not base64 although it says so. */
+export function userDataOf(request: ActionRequest): Buffer | null {
+  if (request.userData === undefined || request.userData === '') return null;
+  if (request.userDataEncoding !== 'base64') return Buffer.from(request.userData, 'utf8');
+  const text = request.userData.replace(/\s+/g, '');
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) {
+    throw new ApiFailure(400, {
+      code: 'input.invalid',
+      message: '"userData" is not base64.',
+      field: 'userData',
+      fix: 'Encode it, or leave userDataEncoding out to send plain text.',
+    });
+  }
+  return Buffer.from(text, 'base64');
+}

@@ -1,0 +1,45 @@
+import { type Kysely, sql } from 'kysely';
+import type { Tables } from '../../store/schema.ts';
+
+/** How many passed attempts of a kind are looked at, and how many runs of a phase make a "typical" one. */
+const SAMPLE = 20;
+const ENOUGH = 3;
+const FRESH_MS = 10_000;
+
+/** Median seconds by attempt kind and phase. */
+export type Typical = (kind: string, phase: string) => number | null;
+
+/** The median of each phase over the newest passed attempts of its kind, read at most every ten seconds. */
+export interface TypicalTimes {
+  read(now: number): Promise<Typical>;
+}
+
+export function typicalTimes(db: Kysely<Tables>): TypicalTimes {
+  let known: Map<string, number> = new Map();
+  let readAt = Number.NEGATIVE_INFINITY;
+  return {
+    async read(now) {
+      if (now - readAt >= FRESH_MS) {
+        known = await readMedians(db);
+        readAt = now;
+      }
+      const medians = known;
+      return (kind, phase) => medians.get(`${kind} ${phase}`) ?? null;
+    },
+  };
+}
+
+async function readMedians(db: Kysely<Tables>): Promise<Map<string, number>> {
+  // Per kind, so that many deployments do not push the only three commissionings out of the sample.
+  const { rows } = await sql<{ kind: string; name: string; median: number }>`
+    SELECT sample.kind, phase.name,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM phase.ended - phase.started))::float8 AS median
+    FROM (VALUES ('enlist'), ('commission'), ('test'), ('deploy'), ('release'), ('erase'), ('rescue'), ('exit-rescue')) AS kinds (kind)
+    CROSS JOIN LATERAL (
+      SELECT id, kind FROM attempts WHERE attempts.kind = kinds.kind AND outcome = 'passed' ORDER BY id DESC LIMIT ${SAMPLE}
+    ) AS sample
+    JOIN attempt_phases AS phase ON phase.attempt_id = sample.id AND phase.ended IS NOT NULL
+    GROUP BY sample.kind, phase.name
+    HAVING count(*) >= ${ENOUGH}`.execute(db);
+  return new Map(rows.map((row) => [`${row.kind} ${row.name}`, Math.round(row.median * 1000) / 1000]));
+}

@@ -1,0 +1,100 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import type { RegionDeps } from '../deps.ts';
+import { ApiFailure, badInput } from './failure.ts';
+import type { Principal } from './principal.ts';
+
+/** Who may call: anybody, anybody signed in, administrators, or only the region's own host over its socket. */
+export type Access = 'anyone' | 'user' | 'admin' | 'local';
+
+export interface RouteInput<Params, Query, Body> {
+  params: Params;
+  query: Query;
+  body: Body;
+  /** Null only where access is 'anyone'. */
+  principal: Principal | null;
+  deps: RegionDeps;
+  request: FastifyRequest;
+  reply: FastifyReply;
+}
+
+interface Shape<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, A> {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Below /api/v1, Fastify's form: /machines/:id */
+  path: string;
+  /** Name of the operation in OpenAPI; unique. */
+  operation: string;
+  summary: string;
+  access: Access;
+  params?: P;
+  query?: Q;
+  body?: B;
+  /** Null: 204 without a body. A string: the media type of what the handler sends itself. */
+  answer: A;
+  /** Largest body in bytes; default 64 KiB. */
+  bodyLimit?: number;
+}
+
+/** A route as the server and OpenAPI see it: its shapes, and one call that checks the request and runs it. */
+export interface Route {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  path: string;
+  operation: string;
+  summary: string;
+  access: Access;
+  params: z.ZodType | undefined;
+  query: z.ZodType | undefined;
+  body: z.ZodType | undefined;
+  answer: z.ZodType | string | null;
+  bodyLimit: number;
+  run(deps: RegionDeps, principal: Principal | null, request: FastifyRequest, reply: FastifyReply): Promise<unknown>;
+}
+
+type Answered<A> = A extends z.ZodType ? z.input<A> : A extends null ? undefined : unknown;
+
+export function route<
+  P extends z.ZodType = z.ZodUndefined,
+  Q extends z.ZodType = z.ZodUndefined,
+  B extends z.ZodType = z.ZodUndefined,
+  A extends z.ZodType | string | null = null,
+>(
+  shape: Shape<P, Q, B, A>,
+  handle: (input: RouteInput<z.output<P>, z.output<Q>, z.output<B>>) => Promise<Answered<A>>,
+): Route {
+  return {
+    method: shape.method,
+    path: shape.path,
+    operation: shape.operation,
+    summary: shape.summary,
+    access: shape.access,
+    params: shape.params,
+    query: shape.query,
+    body: shape.body,
+    answer: shape.answer,
+    bodyLimit: shape.bodyLimit ?? 65_536,
+    run(deps, principal, request, reply) {
+      const params = check(shape.params, request.params, 'path');
+      const query = check(shape.query, request.query, 'query');
+      const body = check(shape.body, shape.body ? (request.body ?? {}) : undefined, 'body');
+      return handle({ params, query, body, principal, deps, request, reply });
+    },
+  };
+}
+
+/** With no schema the value is `undefined`, which is what the type then says. */
+function check<S extends z.ZodType>(schema: S | undefined, value: unknown, place: 'body' | 'query' | 'path') {
+  if (!schema) return undefined as z.output<S>;
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw badInput(parsed.error, place);
+  return parsed.data;
+}
+
+/** The principal of a route that is never called without one. */
+export function signedIn(principal: Principal | null): Principal {
+  if (principal) return principal;
+  throw new ApiFailure(401, {
+    code: 'auth.missing',
+    message: 'This needs a login.',
+    fix: 'Log in, or send Authorization: Bearer CONSUMER:TOKEN:SECRET.',
+  });
+}
