@@ -117,8 +117,8 @@ export const Evidence = z.object({
   agoMs: z.number(),
   /** Bytes, file names, ports … small. */
   /**
-   * Bytes, file names, ports … small. What moves phases: http.read and tftp.read carry `file` (kernel, initrd, squashfs,
-   * boot-program or image) and `complete` (every byte of the file was sent).
+   * Bytes, file names, ports … small. What moves phases: boot.script carries `decision` (ephemeral, local, poweroff),
+   * http.read `path` and `bytes`, by which the region knows the file and whether it went out whole.
    */
   data: z.record(z.string(), z.unknown()),
 });

@@ -62,6 +62,18 @@ export async function machineOfMac(db: Db, mac: string): Promise<{ systemId: str
   return row ? { systemId: row.system_id, status: row.status } : null;
 }
 
+/** The machine runs the rescue system that this attempt started. */
+export async function isInRescue(db: Db, systemId: string, attemptId: number): Promise<boolean> {
+  const row = await db
+    .selectFrom('machines')
+    .select('id')
+    .where('system_id', '=', systemId)
+    .where('attempt_id', '=', attemptId)
+    .where('status', '=', 'RESCUE_MODE')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Machines with any of these MACs. */
 export async function machinesOfMacs(
   db: Db,

@@ -114,6 +114,14 @@ export async function findSession(db: Db, token: string): Promise<AgentSession |
         eb('attempts.ended', 'is', null),
         // Told to stay, it keeps asking for as long as a person is logged in.
         eb('agent_sessions.closing', '=', 'stay'),
+        // The rescue system works on after the attempt of entering it.
+        eb.exists(
+          eb
+            .selectFrom('machines as m')
+            .select('m.id')
+            .whereRef('m.attempt_id', '=', 'agent_sessions.attempt_id')
+            .where('m.status', '=', 'RESCUE_MODE'),
+        ),
         sql<boolean>`attempts.ended > now() - ${sql.raw(AFTERGLOW)}`,
       ]),
     )
@@ -151,12 +159,13 @@ export async function rememberClosing(db: Db, session: AgentSession, closing: Cl
   await db.updateTable('agent_sessions').set({ closing }).where('token_hash', '=', session.tokenHash).execute();
 }
 
-/** Forgets sessions and tickets that can no longer be presented. */
-export async function pruneSessions(db: Db): Promise<void> {
-  await sql`DELETE FROM agent_sessions s WHERE expires < now() OR (attempt_id IS NULL AND created < now() - interval '2 days')
-    OR EXISTS (SELECT 1 FROM attempts a WHERE a.id = s.attempt_id
-      AND a.ended < now() - interval '1 day' AND closing IS DISTINCT FROM 'stay')`.execute(db);
-  await sql`DELETE FROM used_tickets WHERE used < now() - interval '30 days'`.execute(db);
+/** The machine that an enlistment has become. */
+export async function rememberMachine(db: Db, session: AgentSession, systemId: string): Promise<void> {
+  await db
+    .updateTable('agent_sessions')
+    .set({ system_id: systemId })
+    .where('token_hash', '=', session.tokenHash)
+    .execute();
 }
 
 /** The newest ticket of an attempt, by the rack's clock. */

@@ -6,7 +6,7 @@ import type { Forwarded } from '../racklink/forwarded.ts';
 import { rackKey } from '../racklink/rack-keys.ts';
 import type { Tables } from '../store/schema.ts';
 import { type AgentRefusal, refusedFor } from './agent-refusal.ts';
-import { machineForAgent, machineOfMac } from './machine-rows.ts';
+import { isInRescue, machineForAgent, machineOfMac } from './machine-rows.ts';
 import { insertSession, lockAttempt, noteTicket, sessionOfNonce, ticketIsUsed } from './session-rows.ts';
 import { claimedRack, readTicket } from './ticket.ts';
 
@@ -63,7 +63,9 @@ async function openForAttempt(
 ): Promise<Opened> {
   const attempt = await lockAttempt(tx, ticket.attempt);
   if (!attempt || attempt.systemId !== ticket.machine) return { ok: false, refusal: invalid('it names no attempt') };
-  if (attempt.ended) return { ok: false, refusal: invalid('its attempt is over') };
+  // The attempt of entering rescue mode ends there, but its system may be booted again.
+  const inRescue = attempt.kind === 'rescue' && (await isInRescue(tx, ticket.machine, ticket.attempt));
+  if (attempt.ended && !inRescue) return { ok: false, refusal: invalid('its attempt is over') };
   const older = attempt.issued !== null && ticket.issued < attempt.issued;
   const twin = attempt.issued === ticket.issued && attempt.nonce !== ticket.nonce;
   if (older || twin || !(await mayTradeAgain(tx, ticket, from))) return { ok: false, refusal: reused(ticket, from) };

@@ -6,7 +6,7 @@ const at = (phase: string) => ({ phase, ended: false });
 describe('phase by evidence', () => {
   it.each([
     ['dhcp.lease', {}, 'dhcp', 'boot-program'],
-    ['boot.script', { target: 'ephemeral' }, 'dhcp', 'kernel'],
+    ['boot.script', { decision: 'ephemeral' }, 'dhcp', 'kernel'],
     ['boot.script', {}, 'boot-program', 'kernel'],
     ['boot.script', {}, 'power', 'kernel'],
     ['http.read', { file: 'squashfs', complete: true }, 'kernel', 'agent'],
@@ -20,7 +20,7 @@ describe('phase by evidence', () => {
     ['the boot program itself', 'tftp.read', { file: 'boot-program', complete: true }, 'boot-program'],
     ['the kernel alone', 'http.read', { file: 'kernel', complete: true }, 'kernel'],
     ['half a root image', 'http.read', { file: 'squashfs', complete: false }, 'kernel'],
-    ['a script for local boot', 'boot.script', { target: 'local' }, 'dhcp'],
+    ['a script for local boot', 'boot.script', { decision: 'local' }, 'dhcp'],
     ['a late script', 'boot.script', {}, 'agent'],
     ['anything once the agent works', 'http.read', { file: 'squashfs', complete: true }, 'script:maas-lshw'],
     ['anything after the reboot', 'dhcp.lease', {}, 'first-boot'],

@@ -12,7 +12,7 @@ function reached(kind: string, data: Record<string, unknown>): { phase: Early; f
       return { phase: 'boot-program', from: ['dhcp'] };
     case 'boot.script':
       // Only scripts that start the ephemeral system; `local` and `poweroff` lead nowhere.
-      if (data.target !== undefined && data.target !== 'ephemeral') return null;
+      if (data.decision !== undefined && data.decision !== 'ephemeral') return null;
       return { phase: 'kernel', from: ['power', 'dhcp', 'boot-program'] };
     case 'http.read':
       if (data.file !== 'squashfs' || data.complete !== true) return null;

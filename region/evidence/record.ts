@@ -6,6 +6,7 @@ import {
   appendEvidence,
   attemptsById,
   type EvidenceRow,
+  imageFiles,
   type KnownAttempt,
   markAttemptsChanged,
   noteNewest,
@@ -38,13 +39,40 @@ async function placed(
   });
 }
 
+const FILE_WORDS: Partial<Record<string, string>> = {
+  'boot-kernel': 'kernel',
+  'boot-initrd': 'initrd',
+  squashfs: 'squashfs',
+  'root-tgz': 'image',
+  'root-tar.zst': 'image',
+};
+
+function blobOf(item: Evidence): string | null {
+  const { path } = item.data;
+  if (item.kind !== 'http.read' || typeof path !== 'string') return null;
+  return /\/blobs\/sha256\/(?:[0-9a-f]{2}\/)?([0-9a-f]{64})$/.exec(path)?.[1] ?? null;
+}
+
+/** A rack serves blobs by their sum; here is known what they are, and whether that was the whole file. */
+async function named(deps: RegionDeps, items: readonly Evidence[]): Promise<Evidence[]> {
+  const sums = new Set(items.flatMap((item) => blobOf(item) ?? []));
+  const files = await imageFiles(deps.db, [...sums]);
+  return items.map((item) => {
+    const known = files.get(blobOf(item) ?? '');
+    if (!known) return item;
+    const complete = typeof item.data.bytes === 'number' && item.data.bytes >= known.size;
+    const file = FILE_WORDS[known.filetype] ?? known.filetype;
+    return { ...item, text: `${item.text} (${file})`, data: { ...item.data, file, complete } };
+  });
+}
+
 /**
  * Keeps a batch of a rack's evidence and moves the phases that it proves. Rows are appended without any machine's lock;
  * only a change of phase goes through the door, where a stale one is ignored.
  */
 export async function recordEvidence(deps: RegionDeps, rackId: string, items: readonly Evidence[]): Promise<void> {
   if (items.length === 0) return;
-  const known = await placed(deps, items);
+  const known = await placed(deps, await named(deps, items));
   const phases = new Map<number, string>();
   const moves: { systemId: string; attemptId: number; phase: Phase; item: Evidence }[] = [];
   const newest = new Map<number, Evidence>();

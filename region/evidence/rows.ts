@@ -141,3 +141,17 @@ export async function markAttemptsChanged(db: Db, ids: readonly number[]): Promi
     .values(ids.map((id) => ({ kind: 'attempt', key: String(id) })))
     .execute();
 }
+
+/** What the catalogue calls these blobs, and how large they are. */
+export async function imageFiles(
+  db: Db,
+  sums: readonly string[],
+): Promise<Map<string, { filetype: string; size: number }>> {
+  if (sums.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('image_files')
+    .select(['sha256', 'filetype', 'size'])
+    .where('sha256', 'in', [...sums])
+    .execute();
+  return new Map(rows.map(({ sha256, filetype, size }) => [sha256, { filetype, size }]));
+}

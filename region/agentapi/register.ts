@@ -1,0 +1,153 @@
+import { Done, Enlist, Inventory, Progress, ScriptOutcome, SessionRequest } from '@ingot/contract/agent.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import type { RegionDeps } from '../deps.ts';
+import { type Forwarded, forwardedFrom } from '../racklink/forwarded.ts';
+import { type AgentRefusal, badRequest, NOT_FORWARDED, SESSION_UNKNOWN } from './agent-refusal.ts';
+import { takeDone } from './done.ts';
+import { takeEnlistment } from './enlist.ts';
+import { type AgentMachine, machineForAgent } from './machine-rows.ts';
+import { takeOutcome, takeProgress } from './report.ts';
+import { type AgentSession, findSession, spendTicket } from './session-rows.ts';
+import { takeInventory } from './take-inventory.ts';
+import { tradeTicket } from './trade.ts';
+import { waitForTask } from './wait-for-task.ts';
+
+/** Three streams of 1 MiB and a result in base64, as the rack's own limit. */
+const BODY_BYTES = 8 * 1024 * 1024;
+
+function refuse(reply: FastifyReply, { status, ...body }: AgentRefusal): FastifyReply {
+  return reply.code(status).send(body);
+}
+
+interface Agent {
+  from: Forwarded;
+  session: AgentSession;
+  /** Null: a machine that is to enlist. */
+  machine: AgentMachine | null;
+}
+
+/** Who asks: the request came through the rack of its session, with a token of an open one. */
+async function agentOf(deps: RegionDeps, request: FastifyRequest): Promise<Agent | AgentRefusal> {
+  const from = await forwardedFrom(deps, request);
+  if (!from) return NOT_FORWARDED;
+  const token = /^Bearer ([A-Za-z0-9_-]{20,100})$/.exec(request.headers.authorization ?? '')?.[1];
+  const session = token === undefined ? null : await findSession(deps.db, token);
+  if (!session || session.rackId !== from.rackId) return SESSION_UNKNOWN;
+  if (!session.used) await spendTicket(deps.db, session);
+  const machine = session.systemId === null ? null : await machineForAgent(deps.db, session.systemId);
+  // Deleted while it worked.
+  if (session.systemId !== null && !machine) return SESSION_UNKNOWN;
+  return { from, session, machine };
+}
+
+function isRefusal(value: Agent | AgentRefusal): value is AgentRefusal {
+  return 'code' in value;
+}
+
+interface Working extends Agent {
+  machine: AgentMachine;
+  attemptId: number;
+}
+
+/** Reports count only while the session's attempt is the machine's open one; late ones are told so. */
+function working(agent: Agent): Working | AgentRefusal {
+  const { machine, session } = agent;
+  if (!machine || session.attemptId === null) return badRequest('This session is for enlisting only.');
+  if (session.over || machine.attemptId !== session.attemptId) {
+    return { status: 409, code: 'agent.attempt_over', message: 'The attempt is over.', fix: 'Ask for the next task.' };
+  }
+  return { ...agent, machine, attemptId: session.attemptId };
+}
+
+/**
+ * The agent's endpoints (contract/agent.ts), for requests that a rack forwarded and signed. Every one of them may be
+ * repeated: the region may die before its answer arrives.
+ */
+export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(
+      'application/json',
+      { parseAs: 'string', bodyLimit: BODY_BYTES },
+      (_request, body, done) => {
+        try {
+          done(null, body === '' ? null : JSON.parse(body.toString()));
+        } catch {
+          done(null, undefined);
+        }
+      },
+    );
+
+    scope.post('/agent/v1/session', { bodyLimit: 16_384 }, async (request, reply) => {
+      const from = await forwardedFrom(deps, request);
+      if (!from) return refuse(reply, NOT_FORWARDED);
+      const body = SessionRequest.safeParse(request.body);
+      if (!body.success) return refuse(reply, badRequest(body.error.message));
+      const traded = await tradeTicket(deps, body.data, from);
+      return traded.ok ? reply.send(traded.reply) : refuse(reply, traded.refusal);
+    });
+
+    scope.get<{ Querystring: { wait?: string } }>('/agent/v1/task', async (request, reply) => {
+      const agent = await agentOf(deps, request);
+      if (isRefusal(agent)) return refuse(reply, agent);
+      const wait = Number(request.query.wait ?? 0);
+      const gone = () => request.raw.socket.destroyed;
+      const task = await waitForTask(deps, agent.session, agent.from.rackUrl, Number.isFinite(wait) ? wait : 0, gone);
+      return task ? reply.send(task) : reply.code(204).send();
+    });
+
+    /** A report of an agent at work, checked and handed on; answered with 204. */
+    function report<Body>(
+      path: string,
+      schema: z.ZodType<Body>,
+      take: (agent: Working, body: Body, request: FastifyRequest) => Promise<AgentRefusal | null>,
+    ): void {
+      scope.post(path, { bodyLimit: BODY_BYTES }, async (request, reply) => {
+        const agent = await agentOf(deps, request);
+        if (isRefusal(agent)) return refuse(reply, agent);
+        const at = working(agent);
+        if (isRefusal(at)) return refuse(reply, at);
+        const body = schema.safeParse(request.body);
+        if (!body.success) return refuse(reply, badRequest(body.error.message.slice(0, 2000)));
+        const refusal = await take(at, body.data, request);
+        return refusal ? refuse(reply, refusal) : reply.code(204).send();
+      });
+    }
+
+    report('/agent/v1/progress', Progress, ({ machine, attemptId }, progress) =>
+      takeProgress(deps, machine, attemptId, progress),
+    );
+    report('/agent/v1/results/:resultId', ScriptOutcome, async ({ machine }, outcome, request) => {
+      const { resultId } = request.params as { resultId: string };
+      if (!/^\d{1,9}$/.test(resultId)) return badRequest('The result id is no number.');
+      return takeOutcome(deps, machine, Number(resultId), outcome);
+    });
+    report('/agent/v1/inventory', Inventory, async ({ machine, from, session }, inventory) => {
+      if (machine.status !== 'COMMISSIONING') return badRequest('Only commissioning takes an inventory.');
+      await takeInventory(deps, machine, inventory, { address: from.client, mac: session.mac });
+      return null;
+    });
+
+    scope.post('/agent/v1/done', { bodyLimit: 65_536 }, async (request, reply) => {
+      const agent = await agentOf(deps, request);
+      if (isRefusal(agent)) return refuse(reply, agent);
+      const { machine, session } = agent;
+      if (!machine || session.attemptId === null)
+        return refuse(reply, badRequest('An enlistment ends with its report.'));
+      const body = Done.safeParse(request.body);
+      if (!body.success) return refuse(reply, badRequest(body.error.message));
+      return reply.send(await takeDone(deps, session, machine, session.attemptId, body.data));
+    });
+
+    scope.post('/agent/v1/enlist', { bodyLimit: BODY_BYTES }, async (request, reply) => {
+      const agent = await agentOf(deps, request);
+      if (isRefusal(agent)) return refuse(reply, agent);
+      if (agent.session.attemptId !== null) return refuse(reply, badRequest('This session is not for enlisting.'));
+      const body = Enlist.safeParse(request.body);
+      if (!body.success) return refuse(reply, badRequest(body.error.message.slice(0, 2000)));
+      const enlisted = await takeEnlistment(deps, agent.session, body.data, agent.from);
+      return enlisted.ok ? reply.send(enlisted.reply) : refuse(reply, enlisted.refusal);
+    });
+  });
+}

@@ -1,0 +1,55 @@
+import type { Task } from '@ingot/contract/agent.ts';
+import type { RegionDeps } from '../deps.ts';
+import { machineForAgent } from './machine-rows.ts';
+import { type AgentSession, rememberClosing } from './session-rows.ts';
+import { taskFor } from './task.ts';
+
+/** The rack gives up on an answer after 100 s. */
+const LONGEST_WAIT_S = 60;
+const LOOK_EVERY_MS = 1000;
+
+/** Resolves when the machine changes, at the latest after `ms`. */
+function changeOf(deps: RegionDeps, systemId: string | null, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    let stop = (): void => {};
+    const timer = setTimeout(finish, ms);
+    function finish(): void {
+      clearTimeout(timer);
+      stop();
+      resolve();
+    }
+    stop = deps.changes.subscribe((changes) => {
+      if (changes.some(({ kind, key }) => kind === 'machine' && key === systemId)) finish();
+    });
+  });
+}
+
+/**
+ * The session's task now, or as soon as there is one within `seconds`; null when there is none by then. An installation
+ * that cannot be planned fails the attempt here, and the machine is told to go off.
+ */
+export async function waitForTask(
+  deps: RegionDeps,
+  session: AgentSession,
+  rackUrl: string | null,
+  seconds: number,
+  gone: () => boolean,
+): Promise<Task | null> {
+  const until = performance.now() + Math.min(Math.max(0, seconds), LONGEST_WAIT_S) * 1000;
+  for (;;) {
+    const machine = session.systemId === null ? null : await machineForAgent(deps.db, session.systemId);
+    const task = await taskFor(deps, session, machine, rackUrl);
+    if (task?.kind === 'refused' && machine && session.attemptId !== null) {
+      const { attemptId } = session;
+      const { failure } = task;
+      const actor = { kind: 'agent' } as const;
+      await deps.door.apply(machine.systemId, { type: 'agent-done', actor, attemptId, outcome: 'failed', failure });
+      await rememberClosing(deps.db, session, 'poweroff');
+      return { kind: 'leave', next: 'poweroff' };
+    }
+    if (task && task.kind !== 'refused') return task;
+    const left = until - performance.now();
+    if (left <= 0 || gone()) return null;
+    await changeOf(deps, session.systemId, Math.min(left, LOOK_EVERY_MS));
+  }
+}
