@@ -66,7 +66,7 @@ export function qemuArguments(spec: MachineSpec, files: MachineFiles, tap: strin
     '-device',
     `virtio-net-pci,id=nic0,netdev=net0,mac=${spec.mac},bootindex=$NIC_BOOT${nicRom}`,
     '-drive',
-    `if=none,id=drive0,file=${files.disk},format=raw,cache=unsafe,discard=unmap`,
+    `if=none,id=drive0,file=${files.disk},format=raw,cache=unsafe,discard=unmap,detect-zeroes=unmap`,
     '-device',
     `virtio-blk-pci,id=disk0,drive=drive0,serial=${spec.diskSerial},bootindex=$DISK_BOOT`,
     '-device',

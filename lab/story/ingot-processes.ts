@@ -1,0 +1,90 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Lab } from '../data-centre.ts';
+import { command, startDaemon } from '../run/command.ts';
+import type { Ledger } from '../run/ledger.ts';
+import { waitFor } from '../run/wait.ts';
+import { type NativeClient, nativeClient } from './native-client.ts';
+
+export interface IngotOptions {
+  checkout: string;
+  /** Short: a unix socket's path below it has at most 107 bytes. */
+  stateDir: string;
+  port: number;
+  lab: Lab;
+  ledger: Ledger;
+}
+
+export interface Ingot {
+  stateDir: string;
+  url: string;
+  api: NativeClient;
+  /** `ingot ARGUMENTS…` against this region, as the first administrator. */
+  cli(argv: string[]): string[];
+  regionPid(): Promise<number>;
+}
+
+const START_LIMIT_MS = 90_000;
+
+/**
+ * Starts Ingot as `ingot up` does on one host, except that the rack stands in the lab: the region outside, PostgreSQL
+ * its child, the rack in the lab's namespace, a unix socket between them.
+ */
+export async function startIngot(options: IngotOptions): Promise<Ingot> {
+  const { checkout, stateDir, port, lab, ledger } = options;
+  const log = path.join(stateDir, 'log');
+  await mkdir(log, { recursive: true });
+  const program = (name: string) => path.join(checkout, 'dist', `${name}.mjs`);
+  const up = await startDaemon(
+    [process.execPath, program('ingot'), 'up', '--state', stateDir, '--listen', `127.0.0.1:${port}`, '--no-rack'],
+    path.join(log, 'up.log'),
+  );
+  await ledger.addProcess(up);
+  const api = nativeClient(path.join(stateDir, 'run/api.sock'));
+  await waitFor(`the region's local socket (${log}/up.log says more)`, START_LIMIT_MS, () => answered(api.machines()));
+  await startDaemon(
+    lab.rackCommand([
+      process.execPath,
+      program('rack'),
+      '--state',
+      path.join(stateDir, 'rack'),
+      '--region',
+      `unix:${path.join(stateDir, 'run/rack.sock')}`,
+      '--address',
+      lab.rackAddress,
+      '--interface',
+      lab.rackInterface,
+    ]),
+    path.join(log, 'rack.log'),
+  );
+  await waitFor(`the rack's link (${log}/rack.log says more)`, START_LIMIT_MS, async () => {
+    const racks = await api.racks();
+    return racks.some((rack) => rack.connected) ? true : undefined;
+  });
+  return {
+    stateDir,
+    url: `http://127.0.0.1:${port}/`,
+    api,
+    cli: (argv) => [process.execPath, program('ingot'), ...argv, '--state', stateDir],
+    regionPid: () => childRunning(up, 'region.mjs'),
+  };
+}
+
+async function answered<T>(question: Promise<T>): Promise<T | undefined> {
+  try {
+    return await question;
+  } catch {
+    // Not listening yet; the deadline of the wait bounds it.
+    return undefined;
+  }
+}
+
+/** The supervisor's child that runs a program, newest first; it has a new pid after each restart. */
+async function childRunning(parent: number, program: string): Promise<number> {
+  const children = await command(['ps', '-o', 'pid=', '--ppid', String(parent)]);
+  for (const pid of children.split('\n').map(Number).filter(Boolean).reverse()) {
+    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (line.includes(program)) return pid;
+  }
+  throw new Error(`process ${parent} has no child that runs ${program}`);
+}
