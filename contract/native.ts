@@ -249,6 +249,8 @@ export type MachinePatch = z.infer<typeof MachinePatch>;
 export const PowerParametersView = z.object({ powerType: z.string(), parameters: z.record(z.string(), z.string()) });
 export type PowerParametersView = z.infer<typeof PowerParametersView>;
 
+export const PowerStateView = z.object({ powerState: z.enum(['on', 'off', 'unknown', 'error']) });
+
 export const SshKeyRequest = z.strictObject({ key: z.string().min(1).max(16_384) });
 
 /** A file on the region's own host, moved into the blob store; only over the local socket. */
@@ -273,7 +275,14 @@ export const ServeRequest = z.strictObject({
   end: z.string().max(64).optional(),
 });
 export type ServeRequest = z.infer<typeof ServeRequest>;
-export const ServeReply = z.object({ subnetId: z.number(), vlanId: z.number() });
+export const ServeReply = z.object({
+  subnetId: z.number(),
+  vlanId: z.number(),
+  cidr: z.string(),
+  range: z.object({ start: z.string(), end: z.string() }),
+  /** Rack that stands in the network; null while none was seen there. */
+  rack: z.string().nullable(),
+});
 export type ServeReply = z.infer<typeof ServeReply>;
 
 export const SubnetView = z.object({
@@ -340,13 +349,14 @@ export type StreamEvent = z.infer<typeof StreamEvent>;
  *   GET  /api/v1/machines/{id}/results                → ScriptResultView[]
  *   GET  /api/v1/machines/{id}/results/{n}/output     → text/plain
  *   GET  /api/v1/machines/{id}/power-parameters       → without secrets
+ *   POST /api/v1/machines/{id}/power-query            → {powerState}: asks the BMC now
  *   POST /api/v1/machines/{id}/actions/{action}       ActionRequest → MachineView
  *   POST /api/v1/machines/allocate                    {name?, cpuCount?, memory?, tags?, zone?, pool?, arch?} → MachineView
  *   PATCH /api/v1/machines/{id}                       {hostname?, zone?, pool?, tags?, description?, powerType?, powerParameters?} → MachineView
  *   GET/POST/DELETE /api/v1/ssh-keys[/{id}]           SshKeyView
  *   GET  /api/v1/images                               → ImageView[];  DELETE /api/v1/images/{id}
  *   POST /api/v1/images                               ImageRequest → ImageView (cli `ingot images build`, local socket only)
- *   POST /api/v1/network/serve                        {cidr, start?, end?} → {subnetId, vlanId}
+ *   POST /api/v1/network/serve                        {cidr, start?, end?} → ServeReply
  *   GET  /api/v1/network/subnets                      → [{id, cidr, vlan, fabric, dhcp, gateway, ranges}]
  *   GET  /api/v1/racks                                → [{id, name, connected, version, services[]}]
  *   GET/POST /api/v1/settings                         {name: value}

@@ -239,8 +239,8 @@ describe('what is done', () => {
     expect(problem(await call('ada', 'GET', '/machines/renamed/power-parameters'))).toEqual([403, 'perm.missing']);
     expect(problem(await call('admin', 'PATCH', '/machines/renamed', { zone: 'moon' }))).toEqual([400, 'zone.unknown']);
     expect(problem(await call('admin', 'PATCH', '/machines/renamed', { hostname: 'free' }))).toEqual([
-      409,
-      'name.taken',
+      400,
+      'machine.hostname_taken',
     ]);
     const events = z.array(EventView).parse((await call('admin', 'GET', '/machines/renamed/events')).json());
     expect(events[0]?.description).toContain('Updated hostname');

@@ -6,10 +6,12 @@ import {
   MachinePatch,
   MachineView,
   PowerParametersView,
+  PowerStateView,
 } from '@ingot/contract/native.ts';
 import { matchesFilter, parseFilter } from '@ingot/core/filter/machine-filter.ts';
 import { z } from 'zod';
 import type { RegionDeps } from '../../deps.ts';
+import { queryPower } from '../../lifecycle/power-work.ts';
 import { requestDeploy } from '../../machines/deploy-request.ts';
 import { readPowerParameters, SECRET_FIELDS } from '../../store/power-parameters.ts';
 import { allocateMachine } from '../allocate.ts';
@@ -27,6 +29,9 @@ const ById = z.object({ id: z.string().max(255) });
 
 /** Room for 1.5 million characters of user data, each at worst six bytes as a JSON escape. */
 const ACTION_BODY_LIMIT = 10 * 2 ** 20;
+
+/** Below the 30 s after which clients give up on an answer. */
+const POWER_QUERY_MS = 25_000;
 
 export function machineRoutes(parts: NativeParts): Route[] {
   const viewOf = async (deps: RegionDeps, principal: Principal, systemId: string): Promise<MachineView> => {
@@ -91,6 +96,21 @@ export function machineRoutes(parts: NativeParts): Route[] {
         const secret = SECRET_FIELDS[power.type] ?? [];
         const open = Object.entries(power.parameters).filter(([name]) => !secret.includes(name));
         return { powerType: power.type, parameters: Object.fromEntries(open) };
+      },
+    ),
+    route(
+      {
+        method: 'POST',
+        path: '/machines/:id/power-query',
+        operation: 'queryPower',
+        summary: 'Ask the BMC now; answers within 25 s, with the state last known if it does not',
+        access: 'user',
+        params: ById,
+        answer: PowerStateView,
+      },
+      async ({ deps, principal, params }) => {
+        const found = await findMachine(deps.db, signedIn(principal), params.id);
+        return { powerState: await queryPower(deps, found.systemId, POWER_QUERY_MS) };
       },
     ),
     route(

@@ -1,5 +1,6 @@
-import { SubnetView } from '@ingot/contract/native.ts';
+import { ServeReply, ServeRequest, SubnetView } from '@ingot/contract/native.ts';
 import { z } from 'zod';
+import { serve } from '../../network/serve.ts';
 import { subnetsOf } from '../read/subnets.ts';
 import { type Route, route } from '../route.ts';
 
@@ -15,6 +16,18 @@ export function networkRoutes(): Route[] {
         answer: z.array(SubnetView),
       },
       ({ deps }) => subnetsOf(deps.db),
+    ),
+    route(
+      {
+        method: 'POST',
+        path: '/network/serve',
+        operation: 'serveNetwork',
+        summary: 'Give out addresses in a network: makes the subnet and its dynamic range, turns DHCP on',
+        access: 'admin',
+        body: ServeRequest,
+        answer: ServeReply,
+      },
+      ({ deps, body }) => serve(deps, body),
     ),
   ];
 }
