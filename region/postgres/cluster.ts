@@ -21,6 +21,8 @@ export interface PrivateCluster {
   user: string;
   database: string;
   pid: number;
+  /** The server was running already, started by another process of ours. */
+  adopted: boolean;
   /** Fast shutdown: open transactions are rolled back. Ends within 10 s, by force if need be. */
   stop(): Promise<void>;
 }
@@ -50,9 +52,10 @@ export async function startPrivateCluster(options: ClusterOptions): Promise<Priv
   }
   await prepareDirectories(stateDir, dataDir, socketDir, user);
   if (existing === null) await initialise(binaries, dataDir, user, log);
-  const pid = (await adopt(dataDir, socketDir, log)) ?? (await start(binaries, dataDir, socketDir, user, options));
+  const running = await adopt(dataDir, socketDir, log);
+  const pid = running ?? (await start(binaries, dataDir, socketDir, user, options));
   await ensureDatabase(socketDir);
-  return { socketDir, user: USER, database: DATABASE, pid, stop: () => stop(pid, log) };
+  return { socketDir, user: USER, database: DATABASE, pid, adopted: running !== null, stop: () => stop(pid, log) };
 }
 
 async function existingMajor(stateDir: string): Promise<number | null> {

@@ -61,6 +61,26 @@ export async function migrate(address: DatabaseAddress, directory: string): Prom
   }
 }
 
+/** How many migrations the database still lacks; -1 when it is newer than this program. 0 = ready to serve. */
+export async function missingMigrations(address: DatabaseAddress, directory: string): Promise<number> {
+  const known = (await readMigrations(directory)).length;
+  const client = new pg.Client({ ...clientConfig(address), application_name: 'ingot' });
+  await client.connect();
+  try {
+    const table = await client.query<{ there: string | null }>(
+      "SELECT to_regclass('schema_migrations')::text AS there",
+    );
+    if (!table.rows[0]?.there) return known;
+    const { rows } = await client.query<{ newest: number | null }>(
+      'SELECT max(number) AS newest FROM schema_migrations',
+    );
+    const newest = rows[0]?.newest ?? 0;
+    return newest > known ? -1 : known - newest;
+  } finally {
+    await client.end();
+  }
+}
+
 function check(migrations: Migration[], applied: { number: number; name: string; sha256: string }[]): void {
   const newest = applied.at(-1)?.number ?? 0;
   if (newest > migrations.length) {

@@ -1,0 +1,97 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { destination, type Logger, pino } from 'pino';
+import { createToken, formatToken, listTokens } from './accounts/api-tokens.ts';
+import { createUser, findUser } from './accounts/users.ts';
+import { parseCommandLine, type RegionCommand, USAGE, UsageError } from './server/command-line.ts';
+import { closeState, openState } from './server/open-state.ts';
+import { serveRegion } from './server/serve.ts';
+import { watchCluster } from './server/watch-cluster.ts';
+import { Problem } from './store/problem.ts';
+
+/** Whoever stops us waits about this long before killing. */
+const STOP_WITHIN_MS = 3000;
+
+/** Beside the bundle in dist/, or in the source tree. */
+function beside(...candidates: string[]): string {
+  const found = candidates.map((name) => path.resolve(import.meta.dirname, name)).find((name) => existsSync(name));
+  return found ?? path.resolve(import.meta.dirname, candidates[0] ?? '.');
+}
+
+async function serve(command: Extract<RegionCommand, { command: 'serve' }>, log: Logger): Promise<void> {
+  const started = performance.now();
+  const state = await openState(stateOptions(command, log));
+  const cluster = state.cluster && watchCluster(state.cluster, command.stateDir, log);
+  const closing = async () => {
+    await closeState({ ...state, cluster: null }, 'guest');
+    await cluster?.stop();
+  };
+  const webDir = beside('web', '../dist/web');
+  const options = { state, stateDir: command.stateDir, tcp: command.listen, webDir, log };
+  const region = await serveRegion(options).catch(async (error: unknown) => {
+    await closing();
+    throw error;
+  });
+  const ms = Math.round(performance.now() - started);
+  log.info({ host: command.listen.host, port: region.port, ms }, 'region serves');
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+  const limit = setTimeout(() => {
+    log.error('not everything ended in time; leaving it');
+    process.exit(1);
+  }, STOP_WITHIN_MS);
+  await region.stop();
+  await closing();
+  clearTimeout(limit);
+  log.info('region ended');
+}
+
+function stateOptions(command: RegionCommand, log: Logger) {
+  const { stateDir, databaseUrl } = command;
+  const migrations = beside('migrations', 'store/migrations');
+  const migrateOwn = command.command === 'migrate' || command.command === 'init';
+  return { stateDir, databaseUrl, migrations, migrateOwn, name: `ingot ${command.command}`, log };
+}
+
+async function once(command: Exclude<RegionCommand, { command: 'serve' }>, log: Logger): Promise<void> {
+  const state = await openState(stateOptions(command, log));
+  try {
+    if (command.command === 'createadmin') {
+      const { username, email } = command;
+      const password = command.password === '-' ? (await text(process.stdin)).replace(/\r?\n$/, '') : command.password;
+      await createUser(state, { username, password, email, isAdmin: true });
+    }
+    if (command.command === 'apikey') {
+      const user = await findUser(state, command.username);
+      if (!user) throw new UsageError(`there is no user ${command.username}: make one with createadmin`);
+      const [oldest] = command.generate ? [] : await listTokens(state, user.id);
+      process.stdout.write(`${formatToken(oldest ?? (await createToken(state, user.id)))}\n`);
+    }
+  } finally {
+    await closeState(state, 'guest');
+  }
+}
+
+async function main(): Promise<void> {
+  const argv = process.argv.slice(2);
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(`${USAGE}\n`);
+    return;
+  }
+  const command = parseCommandLine(argv, process.env.INGOT_DATABASE_URL);
+  const stateDir = path.resolve(command.stateDir);
+  const log = pino({ level: command.logLevel, base: { process: 'region' } }, destination(2));
+  if (command.command === 'serve') await serve({ ...command, stateDir }, log);
+  else await once({ ...command, stateDir }, log);
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    const isInput = error instanceof UsageError || error instanceof Problem;
+    process.stderr.write(`region: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(isInput ? 2 : 1);
+  },
+);

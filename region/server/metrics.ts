@@ -1,0 +1,67 @@
+import { STATUSES } from '@ingot/core/machine/status.ts';
+import type { FastifyInstance } from 'fastify';
+import { sql } from 'kysely';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { RegionDeps } from '../deps.ts';
+import { LINK_FRESH_SECONDS } from '../lifecycle/load.ts';
+
+/** GET /metrics in Prometheus' text form: this process, its requests, and the site's machines and racks. */
+export function registerMetrics(app: FastifyInstance, deps: RegionDeps): void {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const requests = new Histogram({
+    name: 'ingot_http_request_seconds',
+    help: 'Time from the request to the end of its answer, by route.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+    registers: [registry],
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    // The route's pattern, not the path: the number of label values stays small.
+    const route = request.routeOptions.url ?? 'none';
+    requests.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+  });
+  new Gauge({
+    name: 'ingot_machines',
+    help: 'Machines by status.',
+    labelNames: ['status'],
+    registers: [registry],
+    async collect() {
+      const { rows } = await sql<{ status: string; count: number }>`
+        SELECT status, count(*) AS count FROM machines GROUP BY status`.execute(deps.db);
+      for (const status of STATUSES) this.set({ status }, rows.find((row) => row.status === status)?.count ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'ingot_racks_connected',
+    help: 'Racks whose link was heard of lately.',
+    registers: [registry],
+    async collect() {
+      const { rows } = await sql<{ count: number }>`SELECT count(*) AS count FROM rack_links
+        WHERE heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS})`.execute(deps.db);
+      this.set(rows[0]?.count ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'ingot_rack_work_open',
+    help: 'Orders for racks that are not answered yet.',
+    registers: [registry],
+    async collect() {
+      const { rows } = await sql<{ count: number }>`
+        SELECT count(*) AS count FROM rack_work WHERE state <> 'done'`.execute(deps.db);
+      this.set(rows[0]?.count ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'ingot_database_connections',
+    help: 'Connections of this process, in use, idle and waited for.',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      this.set({ state: 'idle' }, deps.pool.idleCount);
+      this.set({ state: 'used' }, deps.pool.totalCount - deps.pool.idleCount);
+      this.set({ state: 'waiting' }, deps.pool.waitingCount);
+    },
+  });
+  app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+}
