@@ -135,6 +135,7 @@ export const RULES: Readonly<Record<Action, ActionRule>> = {
   },
   rescue: {
     name: 'Rescue mode',
+    // Upstream lists FAILED_EXITING_RESCUE_MODE too, and then refuses it by its transition table.
     statuses: [
       'NEW',
       'FAILED_COMMISSIONING',
@@ -148,7 +149,6 @@ export const RULES: Readonly<Record<Action, ActionRule>> = {
       'BROKEN',
       'FAILED_DISK_ERASING',
       'FAILED_ENTERING_RESCUE_MODE',
-      'FAILED_EXITING_RESCUE_MODE',
       'FAILED_TESTING',
     ],
     silent: [],
