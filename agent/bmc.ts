@@ -1,0 +1,162 @@
+import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BmcReport, Task } from '@ingot/contract/agent.ts';
+import { openBmc } from './devices.ts';
+import { runTool, type ToolRun } from './tool.ts';
+
+type BmcSettings = NonNullable<Extract<Task, { kind: 'scripts' }>['bmc']>;
+
+export const DEFAULT_BMC_SETTINGS: BmcSettings = { user: 'maas', privilege: 'ADMIN', cipherSuite: '3', kg: '' };
+
+export type BmcOutcome = { found: false; text: string } | { found: true; report: BmcReport | null; text: string };
+
+/** IPMI 2.0 table 22-28: the number of a privilege level. */
+const PRIVILEGES: Partial<Record<string, { number: string; level: string }>> = {
+  USER: { number: '2', level: 'USER' },
+  OPERATOR: { number: '3', level: 'OPERATOR' },
+  ADMIN: { number: '4', level: 'ADMINISTRATOR' },
+};
+
+/**
+ * Find this machine's BMC over its in-band interface and give it a user of ours with a random password. Every command and its
+ * answer, without the password, is in `text`. `report` is null when the BMC is there but could not be made usable.
+ */
+export async function configureBmc(settings: BmcSettings): Promise<BmcOutcome> {
+  if (!(await openBmc())) return { found: false, text: 'No BMC automatically detected!\n' };
+  const lines: string[] = [];
+  const ipmi = async (args: string[], secret?: string): Promise<ToolRun> => {
+    const run = await runTool('ipmitool', args, { timeoutSeconds: 60 });
+    const shown = args.map((arg) => (arg === secret ? '********' : arg)).join(' ');
+    lines.push(`ipmitool ${shown}: ${run.exitStatus}`, run.combined.trim());
+    return run;
+  };
+  const ended = (report: BmcReport | null, text: string): BmcOutcome => {
+    lines.push(text, '');
+    return { found: true, report, text: lines.join('\n') };
+  };
+  const info = await ipmi(['mc', 'info']);
+  if (info.exitStatus !== 0) return ended(null, 'The BMC does not answer.');
+  const lan = await lanChannel(ipmi);
+  if (lan === null) return ended(null, 'The BMC has no LAN channel with an IPv4 address.');
+  const users = await ipmi(['-c', 'user', 'list', lan.channel]);
+  const slot = userSlot(users.stdout, settings.user);
+  if (slot === null) return ended(null, `The BMC has no free user slot for ${settings.user}.`);
+  const privilege = PRIVILEGES[settings.privilege.toUpperCase()] ?? { number: '4', level: 'ADMINISTRATOR' };
+  if (
+    (await ipmi(['user', 'set', 'name', slot, settings.user])).exitStatus !== 0 &&
+    !hasUser(users.stdout, settings.user)
+  ) {
+    return ended(null, `The BMC refuses the user name ${settings.user}.`);
+  }
+  const password = await setPassword(ipmi, slot);
+  if (password === null) return ended(null, 'The BMC refuses every form of password that was tried.');
+  // This order matters on some boards: name, password, enable, privilege, access.
+  await ipmi(['user', 'enable', slot]);
+  await ipmi(['user', 'priv', slot, privilege.number, lan.channel]);
+  const access = ['link=on', 'ipmi=on', 'callin=on', `privilege=${privilege.number}`];
+  const granted = await ipmi(['channel', 'setaccess', lan.channel, slot, ...access]);
+  if (granted.exitStatus !== 0) return ended(null, 'The BMC refuses LAN access for the user.');
+  await ipmi(['lan', 'set', lan.channel, 'access', 'on']);
+  const version2 = /IPMI Version\s*:\s*2\./.test(info.stdout);
+  const parameters = {
+    power_address: lan.address,
+    power_user: settings.user,
+    power_pass: password,
+    power_driver: version2 ? 'LAN_2_0' : 'LAN',
+    power_boot_type: existsSync('/sys/firmware/efi') ? 'efi' : 'auto',
+    k_g: settings.kg,
+    cipher_suite_id: settings.cipherSuite,
+    privilege_level: settings.privilege.toUpperCase(),
+    mac_address: lan.mac,
+  };
+  return ended({ powerType: 'ipmi', parameters }, `BMC at ${lan.address}, user ${settings.user} in slot ${slot}.`);
+}
+
+type Ipmi = (args: string[], secret?: string) => Promise<ToolRun>;
+
+const LAN_CHANNELS = ['1', '2', '3', '4', '5', '6', '7', '8'];
+const ADDRESS_TRIES = 6;
+
+async function lanChannel(ipmi: Ipmi): Promise<{ channel: string; address: string; mac: string } | null> {
+  const withoutAddress: string[] = [];
+  for (const channel of LAN_CHANNELS) {
+    const print = await ipmi(['lan', 'print', channel]);
+    if (print.exitStatus !== 0) continue;
+    const lan = parseLanPrint(print.stdout);
+    if (lan?.address !== undefined) return { channel, ...lan };
+    if (lan === null && /IP Address\s+:/.test(print.stdout)) withoutAddress.push(channel);
+  }
+  // A BMC that was never set up: let it ask for an address itself, at most a minute.
+  const channel = withoutAddress[0];
+  if (channel === undefined || (await ipmi(['lan', 'set', channel, 'ipsrc', 'dhcp'])).exitStatus !== 0) return null;
+  for (let tries = 0; tries < ADDRESS_TRIES; tries += 1) {
+    await sleep(10_000);
+    const lan = parseLanPrint((await ipmi(['lan', 'print', channel])).stdout);
+    if (lan !== null) return { channel, ...lan };
+  }
+  return null;
+}
+
+/** Address and MAC of `ipmitool lan print`; null without a usable address (unset or link-local). */
+export function parseLanPrint(text: string): { address: string; mac: string } | null {
+  const address = /^IP Address\s+:\s*(\S+)/m.exec(text)?.[1] ?? '';
+  const mac = /^MAC Address\s+:\s*(\S+)/m.exec(text)?.[1]?.toLowerCase() ?? '';
+  if (!/^\d+\.\d+\.\d+\.\d+$/.test(address) || address === '0.0.0.0' || address.startsWith('169.254.')) return null;
+  return { address, mac };
+}
+
+/** Slot of the user of that name, else the first empty one from 2 up (1 is the anonymous user), from `ipmitool -c user list`. */
+export function userSlot(csv: string, user: string): string | null {
+  const slots = csv
+    .split('\n')
+    .map((line) => line.split(','))
+    .filter((cells) => /^\d+$/.test(cells[0] ?? '') && Number(cells[0]) >= 2);
+  const own = slots.find((cells) => cells[1] === user);
+  const empty = slots.find((cells) => ['', '(Empty User)'].includes((cells[1] ?? '').trim()));
+  return (own ?? empty)?.[0] ?? null;
+}
+
+function hasUser(csv: string, user: string): boolean {
+  return csv.split('\n').some((line) => line.split(',')[1] === user);
+}
+
+/** Boards differ in what they accept: short plain, long plain, short complex, long complex. */
+async function setPassword(ipmi: Ipmi, slot: string): Promise<string | null> {
+  for (const make of [
+    () => plainPassword(15),
+    () => plainPassword(18),
+    () => complexPassword(15),
+    () => complexPassword(18),
+  ]) {
+    const password = make();
+    const size = password.length > 16 ? '20' : '16';
+    if ((await ipmi(['user', 'set', 'password', slot, password, size], password)).exitStatus === 0) return password;
+  }
+  return null;
+}
+
+const UPPER = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
+const LOWER = 'abcdefghijklmnopqrstuvwxyz';
+const DIGITS = '0123456789';
+const SPECIAL = '!#%+-.=@_';
+
+function pick(alphabet: string): string {
+  return alphabet[randomInt(alphabet.length)] ?? '';
+}
+
+export function plainPassword(length: number): string {
+  return Array.from({ length }, () => pick(UPPER + LOWER + DIGITS)).join('');
+}
+
+/** Two of each kind, one special, no character twice in a row. */
+export function complexPassword(length: number): string {
+  const alphabets = [UPPER, LOWER, DIGITS, UPPER, LOWER, DIGITS, SPECIAL];
+  let password = '';
+  // Each position has an alphabet of its own, so a repeated neighbour is drawn again from 9 to 36 characters.
+  for (let position = 0; position < length; position += 1) {
+    const alphabet = alphabets[position % alphabets.length] ?? LOWER;
+    password += pick([...alphabet].filter((character) => character !== password.at(-1)).join(''));
+  }
+  return password;
+}

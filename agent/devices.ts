@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runTool } from './tool.ts';
+
+/**
+ * Wait until the drivers of what is plugged in are loaded and udev has named their devices. The agent starts while that goes
+ * on, because the talk with the region needs no disks.
+ */
+export async function devicesSettled(): Promise<void> {
+  // Its unit stays active; starting it again waits for its end and does nothing.
+  await runTool('systemctl', ['start', 'systemd-udev-trigger.service'], { timeoutSeconds: 30 });
+  await runTool('udevadm', ['settle', '--timeout=30'], { timeoutSeconds: 40 });
+}
+
+/** Load the BMC's in-band drivers; true when a BMC answers on this machine. */
+export async function openBmc(): Promise<boolean> {
+  await runTool('modprobe', ['-a', '-q', 'ipmi_msghandler', 'ipmi_si', 'ipmi_ssif', 'ipmi_devintf'], {
+    timeoutSeconds: 30,
+  });
+  // The interface is probed within modprobe; the node follows by devtmpfs at once, with a little grace for slow BMCs.
+  for (let tries = 0; tries < 10; tries += 1) {
+    if (['/dev/ipmi0', '/dev/ipmi/0', '/dev/ipmidev/0'].some((path) => existsSync(path))) return true;
+    if (!(await bmcPromised())) return false;
+    await sleep(500);
+  }
+  return false;
+}
+
+/** SMBIOS type 38 announces an IPMI interface. */
+async function bmcPromised(): Promise<boolean> {
+  const entries = await readdir('/sys/firmware/dmi/entries').catch(() => []);
+  return entries.some((name) => name.startsWith('38-'));
+}
+
+/** efivarfs is a module in Debian; without it efibootmgr says that there are no EFI variables. */
+export async function mountEfiVariables(): Promise<void> {
+  if (!existsSync('/sys/firmware/efi') || existsSync('/sys/firmware/efi/efivars/.')) {
+    const listed = await readdir('/sys/firmware/efi/efivars').catch(() => []);
+    if (listed.length > 0 || !existsSync('/sys/firmware/efi')) return;
+  }
+  await runTool('modprobe', ['-q', 'efivarfs'], { timeoutSeconds: 20 });
+  await runTool('mount', ['-t', 'efivarfs', 'efivarfs', '/sys/firmware/efi/efivars'], { timeoutSeconds: 20 });
+}
+
+export function firmwareSeen(): 'bios' | 'uefi' {
+  return existsSync('/sys/firmware/efi') ? 'uefi' : 'bios';
+}
+
+/** Kernel name of each whole disk → its most telling name below /dev/disk/by-id (with a serial, not a bare WWN). */
+export async function diskLinks(): Promise<Record<string, string>> {
+  const directory = '/dev/disk/by-id';
+  const links: Record<string, string> = {};
+  for (const name of (await readdir(directory).catch(() => [])).sort()) {
+    if (/-part\d+$/.test(name) || /^(wwn-|nvme-eui\.|nvme-nvme\.|lvm-|dm-|md-)/.test(name)) continue;
+    const target = await readlink(`${directory}/${name}`).catch(() => '');
+    const disk = target.split('/').at(-1) ?? '';
+    if (disk !== '') links[disk] ??= name;
+  }
+  return links;
+}
+
+export async function readText(path: string): Promise<string> {
+  return (await readFile(path, 'utf8').catch(() => '')).trim();
+}
+
+/** A directory that only root reads, for scripts and secrets of this boot. */
+export async function privateDirectory(path: string): Promise<string> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  return path;
+}

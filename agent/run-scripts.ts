@@ -1,0 +1,128 @@
+import { readFile, rm } from 'node:fs/promises';
+import type { BmcReport, Done, Inventory, ScriptItem, Task } from '@ingot/contract/agent.ts';
+import { parse } from 'yaml';
+import { type BmcOutcome, configureBmc } from './bmc.ts';
+import { BMC_CONFIG_PATH, EXTRA_FILES, runCustomScript } from './custom-script.ts';
+import type { RackClient } from './rack-client.ts';
+import type { Reporter } from './reporter.ts';
+import { scriptBatches } from './script-order.ts';
+import { scriptOutcome } from './script-outcome.ts';
+import type { BuiltinContext } from './scripts/builtin.ts';
+import { BUILTINS } from './scripts/builtins.ts';
+
+type ScriptsTask = Extract<Task, { kind: 'scripts' }>;
+
+export interface ScriptsInput {
+  task: ScriptsTask;
+  client: RackClient;
+  reporter: Reporter;
+  inventory: () => Promise<Inventory>;
+  /** Base of the rack's plain HTTP, told to custom scripts. */
+  rack: string;
+}
+
+/** Run a set of scripts and report each; the closing word is for the caller to send. */
+export async function runScripts(input: ScriptsInput): Promise<Done> {
+  const { task, client } = input;
+  const commissioning = task.phase === 'commissioning';
+  const found: { bmc: BmcReport | null } = { bmc: null };
+  await rm(BMC_CONFIG_PATH, { force: true });
+  // Sent as soon as it is known: the region works on it while scripts still run.
+  const sent = commissioning ? input.inventory().then((inventory) => client.inventory(inventory)) : Promise.resolve();
+  const failures: string[] = [];
+  for (const batch of scriptBatches(task.scripts)) {
+    const passes = await Promise.all(batch.map((item) => runOne(item, input, found)));
+    batch.forEach((item, index) => {
+      if (passes[index] === false) failures.push(item.name);
+    });
+  }
+  await sent;
+  const custom = await customBmc();
+  return {
+    outcome: failures.length === 0 ? 'ok' : 'failed',
+    code: failures.length === 0 ? null : 'script.failed',
+    message: failures.length === 0 ? null : `${failures.length} ${task.phase} scripts failed: ${failures.join(', ')}`,
+    bmc: custom ?? found.bmc,
+  };
+}
+
+async function runOne(item: ScriptItem, input: ScriptsInput, found: { bmc: BmcReport | null }): Promise<boolean> {
+  const { task, client, reporter } = input;
+  const start = performance.now();
+  reporter.report({ kind: 'script', name: item.name, state: 'started', resultId: item.resultId });
+  const settings = task.bmc;
+  const context: BuiltinContext = {
+    item,
+    inventory: input.inventory,
+    configureBmc:
+      settings === null
+        ? null
+        : async (): Promise<BmcOutcome> => {
+            const outcome = await configureBmc(settings);
+            if (outcome.found && outcome.report !== null) found.bmc = outcome.report;
+            return outcome;
+          },
+    extraFile: (name) => readFile(EXTRA_FILES[name], 'utf8').catch(() => ''),
+  };
+  const run = await carryOut(item, context, input);
+  const outcome = scriptOutcome({ ...run, seconds: (performance.now() - start) / 1000 });
+  reporter.say(`${item.name}: ${outcome.status}, ${outcome.seconds.toFixed(1)} s`);
+  await client.result(item.resultId, outcome);
+  return outcome.status !== 'failed' && outcome.status !== 'timedout';
+}
+
+interface CarriedOut {
+  exitStatus: number;
+  timedOut: boolean;
+  stdout: string;
+  stderr: string;
+  combined: string;
+  result: string;
+}
+
+async function carryOut(item: ScriptItem, context: BuiltinContext, input: ScriptsInput): Promise<CarriedOut> {
+  if (!item.builtin) {
+    const serial = input.task.phase === 'commissioning' && item.parallel === 0;
+    return runCustomScript(item, input.rack, serial);
+  }
+  const builtin = BUILTINS.get(item.name);
+  if (builtin === undefined) {
+    const text = `This agent has no built-in script ${item.name}.\n`;
+    return { exitStatus: 2, timedOut: false, stdout: '', stderr: text, combined: text, result: '' };
+  }
+  const run = await withDeadline(item.timeoutSeconds, () =>
+    builtin(context).catch((error: unknown) => {
+      const text = `${error instanceof Error ? error.message : String(error)}\n`;
+      return { exitStatus: 1, stdout: '', stderr: text, result: '' };
+    }),
+  );
+  if (run !== null) return { ...run, timedOut: false, combined: run.stdout + run.stderr };
+  const text = `Not finished after ${item.timeoutSeconds} s.\n`;
+  return { exitStatus: 124, timedOut: true, stdout: '', stderr: text, combined: text, result: '' };
+}
+
+/** Null when the work took longer; 0 means no limit of its own. */
+async function withDeadline<T>(seconds: number, work: () => Promise<T>): Promise<T | null> {
+  if (seconds <= 0) return work();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), seconds * 1000);
+  });
+  try {
+    return await Promise.race([work(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What a custom script wrote to BMC_CONFIG_PATH; it wins over what we found. Only IPMI is carried by the contract. */
+async function customBmc(): Promise<BmcReport | null> {
+  const text = await readFile(BMC_CONFIG_PATH, 'utf8').catch(() => '');
+  if (text === '') return null;
+  const document: unknown = parse(text, { maxAliasCount: 0 });
+  if (typeof document !== 'object' || document === null) return null;
+  const { power_type: powerType, ...rest }: Record<string, unknown> = { ...document };
+  if (powerType !== 'ipmi') return null;
+  const parameters = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, String(value)]));
+  return { powerType, parameters };
+}
