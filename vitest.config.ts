@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// `--project unit` needs nothing; `pg` needs PostgreSQL's programs; `root` needs root (namespaces, raw sockets).
+// `--project unit` needs nothing; `pg` needs PostgreSQL's programs; `root` needs root (namespaces, raw sockets);
+// `story` needs everything.
 // The heavy ones run one file at a time: two cores are what a small continuous-integration host has.
 const folders = ['core', 'contract', 'protocols', 'region', 'rack', 'agent', 'cli', 'web', 'lab', 'bench', 'scripts'];
 const ending = (suffix: string) => folders.map((folder) => `${folder}/**/*.${suffix}`);
@@ -10,6 +11,7 @@ const heavy = [
   ...ending('root.test.ts'),
   ...ending('root.test.tsx'),
 ];
+const story = ending('story.test.ts');
 const never = ['**/node_modules/**', '**/dist/**', '**/.build/**'];
 
 export default defineConfig({
@@ -20,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [...ending('test.ts'), ...ending('test.tsx')],
-          exclude: [...never, ...heavy],
+          exclude: [...never, ...heavy, ...story],
           testTimeout: 20_000,
         },
       },
@@ -43,6 +45,10 @@ export default defineConfig({
           hookTimeout: 120_000,
           fileParallelism: false,
         },
+      },
+      {
+        // The main job in QEMU: minutes, root, and the images.
+        test: { name: 'story', include: story, exclude: never, fileParallelism: false, bail: 0 },
       },
     ],
   },

@@ -1,0 +1,191 @@
+import { mkdtemp } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import { type Lab, startLab } from '@ingot/lab/data-centre.ts';
+import { clearLeftovers, type Ledger, openLedger } from '@ingot/lab/run/ledger.ts';
+import { waitFor } from '@ingot/lab/run/wait.ts';
+import { cliHands, type Hands } from '@ingot/lab/story/hands.ts';
+import { provideImages } from '@ingot/lab/story/images.ts';
+import { type Ingot, startIngot } from '@ingot/lab/story/ingot-processes.ts';
+import {
+  beginStory,
+  commission,
+  compareHardware,
+  enlist,
+  LIMIT_MS,
+  reach,
+  releaseErasing,
+  type Story,
+  type StoryMachine,
+  startDeploy,
+  userData,
+  visit,
+} from '@ingot/lab/story/main-job.ts';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { operator, startBrowser } from '../../web/testing/browser.ts';
+
+// The main job on real firmware: SeaBIOS by command line, OVMF by browser. Each test is one step of a machine's life and
+// stands on the one before; after a failure the rest of that machine's steps fail with it.
+const checkout = path.resolve(import.meta.dirname, '../..');
+const cache = process.env.INGOT_CACHE ?? '/var/cache/ingot';
+
+let ledger: Ledger;
+let lab: Lab;
+let ingot: Ingot;
+let story: Story;
+const password = `Story-${Math.random().toString(36).slice(2)}`;
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() =>
+        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });
+}
+
+function specOf(name: string) {
+  const spec = lab.machines.find((machine) => machine.name === name);
+  if (!spec) throw new Error(`the lab has no ${name}`);
+  return spec;
+}
+
+/** Calls that changed the power of a machine since `sinceMs`. */
+async function powerChanges(name: string, sinceMs: number): Promise<string[]> {
+  const calls = await lab.powerCalls(name);
+  return calls.filter(({ atMs, call }) => atMs >= sinceMs && /^set (power|reset)/.test(call)).map(({ call }) => call);
+}
+
+beforeAll(async () => {
+  await clearLeftovers(checkout);
+  ledger = await openLedger(checkout, { owned: true });
+  const stateDir = await mkdtemp('/var/tmp/ingot-story-');
+  await ledger.addFolder(stateDir);
+  lab = await startLab({
+    checkout,
+    ledger,
+    stateDir: path.join(stateDir, 'lab'),
+    machines: [
+      { name: 'amber', firmware: 'bios' },
+      { name: 'birch', firmware: 'uefi' },
+    ],
+  });
+  ingot = await startIngot({ checkout, ledger, lab, stateDir, port: await freePort() });
+  const imageName = await provideImages(ingot.api, {
+    checkout,
+    cache,
+    handOver: path.join(stateDir, 'images'),
+    onProgress: () => {},
+  });
+  await ingot.api.serve(lab.cidr, lab.dynamic.start, lab.dynamic.end);
+  story = await beginStory(lab, ingot, imageName);
+}, 20 * 60_000);
+
+afterAll(async () => {
+  await ledger?.clear();
+}, 60_000);
+
+describe('a BIOS machine, by command line', () => {
+  let machine: StoryMachine;
+  let hands: Hands;
+  let deployedFrom = 0;
+
+  test('is found when someone switches it on', { timeout: LIMIT_MS.enlist + 120_000 }, async () => {
+    hands = cliHands(ingot);
+    await hands.addSshKey(story.publicKey);
+    machine = await enlist(story, specOf('amber'));
+    expect((await ingot.api.machine(machine.systemId)).status).toBe('NEW');
+  });
+
+  test('is commissioned through its BMC, and what it is reads as the dice fell', {
+    timeout: LIMIT_MS.commission + 60_000,
+  }, async () => {
+    const since = Date.now();
+    await commission(story, machine, hands);
+    expect(await compareHardware(story, machine)).toEqual([]);
+    expect((await powerChanges('amber', since)).filter((call) => call === 'set power 1')).toHaveLength(1);
+  });
+
+  test('survives kill -9 of the region while installing, without a second power cycle', {
+    timeout: LIMIT_MS.deploy + 120_000,
+  }, async () => {
+    deployedFrom = Date.now();
+    await startDeploy(story, machine, hands);
+    await waitFor('an install step', LIMIT_MS.deploy, async () => {
+      const [attempt] = await ingot.api.attempts(machine.systemId);
+      return attempt?.phases.some((phase) => phase.name.startsWith('step:')) ? true : undefined;
+    });
+    const pid = await ingot.regionPid();
+    process.kill(pid, 'SIGKILL');
+    await waitFor('the region to answer again', 30_000, () => ingot.api.machines().catch(() => undefined));
+    expect(await ingot.regionPid()).not.toBe(pid);
+    await reach(story, machine, 'DEPLOYED', LIMIT_MS.deploy);
+    expect(await powerChanges('amber', deployedFrom)).toEqual(['set power 1']);
+  });
+
+  test('lets its owner in by key, with their user-data', { timeout: 2 * LIMIT_MS.login + 120_000 }, async () => {
+    await visit(story, machine);
+  });
+
+  test('comes back erased: every sector reads zero', { timeout: LIMIT_MS.release + 120_000 }, async () => {
+    await releaseErasing(story, machine, hands);
+  });
+});
+
+describe('a UEFI machine, from the browser', () => {
+  let machine: StoryMachine;
+  let browser: Browser;
+  let person: ReturnType<typeof operator>;
+
+  beforeAll(async () => {
+    await ingot.api.createUser('story', password, true);
+    browser = await startBrowser();
+    const page = await browser.newPage();
+    person = operator(page, ingot.url.replace(/\/$/, ''));
+    await person.signIn('story', password);
+    await person.addKey(story.publicKey);
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+  });
+
+  test('is found when someone switches it on, by OVMF’s own PXE client', {
+    timeout: LIMIT_MS.enlist + 120_000,
+  }, async () => {
+    machine = await enlist(story, specOf('birch'));
+    await person.openMachine(machine.hostname);
+  });
+
+  test('is commissioned', { timeout: LIMIT_MS.commission + 60_000 }, async () => {
+    await person.act('Commission');
+    await person.waitForStatus('Ready', LIMIT_MS.commission);
+    expect(await compareHardware(story, machine)).toEqual([]);
+  });
+
+  test('is deployed with user-data', { timeout: LIMIT_MS.deploy + 120_000 }, async () => {
+    await person.act('Allocate');
+    await person.waitForStatus('Allocated', 30_000);
+
+    await person.act('Deploy', (page) => page.getByLabel('User-data').fill(userData(story)));
+    await person.waitForStatus('Deployed', LIMIT_MS.deploy);
+  });
+
+  test('lets its owner in by key, with their user-data', { timeout: 2 * LIMIT_MS.login + 120_000 }, async () => {
+    await visit(story, machine);
+  });
+
+  test('comes back erased: every sector reads zero', { timeout: LIMIT_MS.release + 120_000 }, async () => {
+    await releaseErasing(story, machine, {
+      ...cliHands(ingot),
+      releaseErasing: async () => {
+        await person.act('Release', (page) => page.getByLabel('Erase the disks').check());
+      },
+    });
+    await person.waitForStatus('Ready', 30_000);
+  });
+});

@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+// `npm test`: everything that is checked, in one run, and a plain closing line "N passed, N failed".
+// `-- --fast` leaves out the QEMU story. Exit 1 when anything failed, 2 when the host has to be changed first.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { bootstrap, cacheFolder, ensureNode, HostError, root, run } from './bootstrap.mjs';
+
+let passed = 0;
+let failed = 0;
+const failures = [];
+
+async function check(name, argv) {
+  const started = performance.now();
+  console.log(`\n== ${name}`);
+  const code = await run(argv, { spawn: { stdio: 'inherit' } });
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  if (code === 0) passed += 1;
+  else {
+    failed += 1;
+    failures.push(`${name} (exit ${code})`);
+  }
+  console.log(`== ${name}: ${code === 0 ? 'passed' : 'FAILED'} in ${seconds} s`);
+}
+
+const bin = (name) => path.join(root, 'node_modules/.bin', name);
+
+/** Runs vitest projects and adds up their tests one by one; a file that could not even start counts as one failure. */
+async function tests(name, projects, folder) {
+  const report = path.join(folder, `${projects.join('-')}.json`);
+  const started = performance.now();
+  console.log(`\n== ${name}`);
+  const code = await run(
+    [
+      bin('vitest'),
+      'run',
+      ...projects.flatMap((project) => ['--project', project]),
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ],
+    { spawn: { stdio: 'inherit' } },
+  );
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  let result = null;
+  try {
+    result = JSON.parse(await readFile(report, 'utf8'));
+  } catch {
+    // Counted below: no report is a failure of its own.
+  }
+  if (result === null) {
+    failed += 1;
+    failures.push(`${name}: no report (exit ${code})`);
+    return;
+  }
+  passed += result.numPassedTests;
+  failed += result.numFailedTests;
+  for (const file of result.testResults) {
+    const broken = file.assertionResults.filter((one) => one.status === 'failed');
+    for (const one of broken) failures.push(`${path.relative(root, file.name)}: ${one.fullName}`);
+    if (file.status === 'failed' && broken.length === 0) {
+      failed += 1;
+      failures.push(`${path.relative(root, file.name)}: ${file.message.split('\n')[0]}`);
+    }
+    // A skipped test has shown nothing: where it was not asked for, it is a failure to look at.
+    const unrun = file.assertionResults.filter((one) => one.status === 'skipped' || one.status === 'pending');
+    for (const one of unrun) console.log(`not run: ${path.relative(root, file.name)}: ${one.fullName}`);
+  }
+  if (code !== 0 && result.numFailedTests === 0 && failures.length === 0) {
+    failed += 1;
+    failures.push(`${name}: vitest ended with exit ${code}`);
+  }
+  console.log(`== ${name}: ${result.numPassedTests} passed, ${result.numFailedTests} failed in ${seconds} s`);
+}
+
+async function main() {
+  await ensureNode();
+  const fast = process.argv.includes('--fast');
+  let last = '';
+  await bootstrap({
+    tests: true,
+    ports: [],
+    cache: cacheFolder(),
+    say: (step, text) => {
+      if (text !== last) console.log(`${step}: ${text}`);
+      last = text;
+    },
+  });
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'ingot-test-'));
+  try {
+    await check('style and format', [bin('biome'), 'check', '.']);
+    await check('types', [bin('tsc'), '-b']);
+    await tests('unit and property tests', ['unit'], folder);
+    await tests('integration tests on PostgreSQL', ['pg'], folder);
+    await tests('integration tests as root', ['root'], folder);
+    if (!fast) await tests('the main job in QEMU', ['story'], folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const started = performance.now();
+try {
+  await main();
+  if (failures.length > 0) console.log(`\n${failures.map((line) => `FAILED ${line}`).join('\n')}`);
+  console.log(`\nin ${Math.round((performance.now() - started) / 1000)} s`);
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed > 0 ? 1 : 0;
+} catch (error) {
+  console.error(`ingot: ${error.message}`);
+  process.exitCode = error instanceof HostError ? 2 : 1;
+}
