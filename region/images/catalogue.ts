@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises';
-import type { BootImage } from '@ingot/contract/rack.ts';
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { NotFound } from '../store/not-found.ts';
@@ -198,29 +197,6 @@ async function fileOf(db: Db, imageId: number, filetypes: readonly string[]): Pr
     .orderBy('filetype', 'desc')
     .executeTakeFirst();
   return row ?? null;
-}
-
-/** The newest ephemeral image of each architecture, as racks serve it. */
-export async function ephemeralImages(db: Db): Promise<BootImage[]> {
-  const newest = await db
-    .selectFrom('images')
-    .distinctOn('arch')
-    .select(['id', 'arch'])
-    .where('purpose', '=', 'ephemeral')
-    .orderBy('arch')
-    .orderBy('created', 'desc')
-    .orderBy('id', 'desc')
-    .execute();
-  const images: BootImage[] = [];
-  for (const { id, arch } of newest) {
-    const kernel = await fileOf(db, id, ['boot-kernel']);
-    const initrd = await fileOf(db, id, ['boot-initrd']);
-    const squashfs = await fileOf(db, id, ['squashfs']);
-    if (!kernel || !initrd || !squashfs) continue;
-    const part = ({ sha256, size }: ImageFile) => ({ sha256, size });
-    images.push({ architecture: arch, kernel: part(kernel), initrd: part(initrd), squashfs: part(squashfs) });
-  }
-  return images;
 }
 
 export interface DeployImage {

@@ -16,8 +16,8 @@ export interface LinkParts {
   snapshot(rackId: string): Promise<Snapshot>;
   /** Boot entries of some machines; a machine that is gone is missing in `entries`. */
   entries(systemIds: readonly string[]): Promise<{ version: number; entries: Map<string, BootEntry> }>;
-  /** Work that the rack has not been sent, or (`all`) not finished; marks it as sent. In order of id. */
-  work(rackId: string, all: boolean): Promise<PowerWork[]>;
+  /** Work that the rack has not been sent, or (`all`) not finished; marks it as sent. None for a superseded epoch. */
+  work(rackId: string, epoch: number, all: boolean): Promise<PowerWork[]>;
   completeWork(rackId: string, workId: number, outcome: PowerOutcome): Promise<void>;
   evidence(rackId: string, items: Evidence[]): Promise<void>;
   leases(rackId: string, items: LeaseItem[]): Promise<void>;

@@ -48,7 +48,7 @@ async function linked() {
     registerInterfaces: async () => {},
     snapshot: async () => ({ version: 1, vlans: [], machines: [], ephemeral: [], enlist: true, kernelOptions: '' }),
     entries: async () => ({ version: 2, entries: new Map() }),
-    work: async (_rack, all) => (all ? [work] : []),
+    work: async (_rack, _epoch, all) => (all ? [work] : []),
     completeWork: async (_rack, id) => void calls.push(`complete ${id}`),
     evidence: async (_rack, items) => void calls.push(`evidence ${items.length}`),
     leases: async () => {},

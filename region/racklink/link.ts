@@ -91,7 +91,7 @@ export function runLink(socket: WebSocket, context: LinkContext): void {
     if (!link || pumping || closed) return;
     pumping = true;
     try {
-      for (const work of await parts.work(link.rackId, all)) send({ type: 'work', work });
+      for (const work of await parts.work(link.rackId, link.epoch, all)) send({ type: 'work', work });
     } catch (error) {
       failed('work not sent', error);
     } finally {
