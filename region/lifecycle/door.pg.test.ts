@@ -1,0 +1,196 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { startTestCluster, type TestCluster } from '../testing/cluster.ts';
+import { type TestRegion, testRegion } from '../testing/region.ts';
+import { convergeOnce } from './converge.ts';
+import { completePowerWork } from './power-work.ts';
+import { RESULT_STATUS } from './result-status.ts';
+
+let cluster: TestCluster;
+let region: TestRegion;
+beforeAll(async () => {
+  cluster = await startTestCluster();
+});
+afterAll(() => cluster.close());
+beforeEach(async () => {
+  region = await testRegion(cluster);
+  await region.rack();
+  await region.ephemeralImage();
+  return () => region.close();
+});
+
+const agent = { kind: 'agent' } as const;
+
+async function openWork() {
+  return region.deps.db.selectFrom('rack_work').selectAll().where('state', '<>', 'done').orderBy('id').execute();
+}
+
+async function attemptOf(systemId: string) {
+  const state = await region.deps.door.load(systemId);
+  if (!state?.attempt) throw new Error('the machine has no attempt');
+  return { state, attempt: state.attempt };
+}
+
+test('commissioning: from NEW through power, agent and tests to READY, with phases, scripts and events stored', async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine({ hostname: 'calm-fox' });
+  const applied = await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
+  expect(applied).toMatchObject({ ok: true, machine: { status: 'COMMISSIONING', bootTarget: 'ephemeral' } });
+
+  expect(await convergeOnce(deps)).toBe(1);
+  const [work] = await openWork();
+  expect(work).toMatchObject({ action: 'cycle', boot_from: 'network', state: 'queued', machine_id: machine.id });
+  await completePowerWork(deps, work?.id ?? 0, { ok: true, state: 'on' });
+
+  const { attempt, state } = await attemptOf(machine.systemId);
+  expect(state).toMatchObject({ powerState: 'on', powerWant: null, owner: { name: 'admin' } });
+  await deps.door.apply(machine.systemId, { type: 'agent-session', actor: agent, attemptId: attempt.id });
+  const sets = await deps.db
+    .selectFrom('machines')
+    .select(['set_commissioning', 'set_testing'])
+    .executeTakeFirstOrThrow();
+  const results = await deps.db.selectFrom('script_results').selectAll().orderBy('id').execute();
+  expect(results.filter((row) => row.set_id === sets.set_commissioning).map((row) => row.name)).toContain(
+    '50-maas-01-commissioning',
+  );
+  expect(results.filter((row) => row.set_id === sets.set_testing).map((row) => row.name)).toEqual([
+    'smartctl-validate',
+  ]);
+
+  await deps.db.updateTable('script_results').set({ status: RESULT_STATUS.passed }).execute();
+  const done = { type: 'agent-done', actor: agent, attemptId: attempt.id, outcome: 'ok' } as const;
+  expect(await deps.door.apply(machine.systemId, { ...done, testing: true })).toMatchObject({
+    machine: { status: 'TESTING' },
+  });
+  const after = await attemptOf(machine.systemId);
+  expect(await deps.door.apply(machine.systemId, { ...done, attemptId: after.attempt.id })).toMatchObject({
+    machine: { status: 'READY', owner: null },
+  });
+
+  const phases = await deps.db
+    .selectFrom('attempt_phases')
+    .selectAll()
+    .where('attempt_id', '=', attempt.id)
+    .orderBy('id')
+    .execute();
+  expect(phases.map((phase) => phase.name).slice(0, 2)).toEqual(['power', 'dhcp']);
+  expect(phases.every((phase) => phase.ended !== null)).toBe(true);
+  const events = await deps.db.selectFrom('events').select(['type', 'username']).orderBy('id').execute();
+  expect(events[0]).toEqual({ type: 'REQUEST_NODE_START_COMMISSIONING', username: 'admin' });
+  expect(events.map((event) => event.type)).toContain('READY');
+});
+
+test('a refused command changes nothing and tells why', async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine();
+  const before = await deps.db.selectFrom('machines').selectAll().executeTakeFirstOrThrow();
+  const applied = await deps.door.apply(machine.systemId, { type: 'lock', actor: admin });
+  expect(applied).toMatchObject({ ok: false, refused: [{ code: expect.any(String), message: expect.any(String) }] });
+  expect(await deps.db.selectFrom('machines').selectAll().executeTakeFirstOrThrow()).toEqual(before);
+});
+
+test('an unknown machine is NotFound', async () => {
+  await expect(region.deps.door.apply('nobody', { type: 'lock', actor: region.admin })).rejects.toThrow(
+    /no machine "nobody"/,
+  );
+});
+
+test('killed between ordering power and its answer: the order stands, the machine is not switched twice', async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine();
+  await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
+  await convergeOnce(deps);
+  const [first] = await openWork();
+  await deps.db.updateTable('rack_work').set({ state: 'sent' }).execute();
+  // The process died holding its lease; another one finds the machine due again.
+  await deps.db
+    .updateTable('machines')
+    .set({ next_at: new Date(0), lease_owner: 'dead', lease_until: new Date(0) })
+    .execute();
+  expect(await convergeOnce({ ...deps, process: 'other' })).toBe(1);
+  expect((await openWork()).map((work) => work.id)).toEqual([first?.id]);
+  // The rack repeats its answer until it is acknowledged.
+  const applied = await completePowerWork(deps, first?.id ?? 0, { ok: true, state: 'on' });
+  expect(applied).toMatchObject({ ok: true, machine: { powerState: 'on' } });
+  expect(await completePowerWork(deps, first?.id ?? 0, { ok: true, state: 'on' })).toBeNull();
+  expect(await deps.db.selectFrom('rack_work').select('id').execute()).toHaveLength(1);
+});
+
+test('two answers to one order at once are applied once', async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine();
+  await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
+  await convergeOnce(deps);
+  const [work] = await openWork();
+  const failed = { ok: false, class: 'connection', message: 'no answer' } as const;
+  await Promise.all([1, 2, 3].map(() => completePowerWork(deps, work?.id ?? 0, failed)));
+  expect(await deps.door.load(machine.systemId)).toMatchObject({ powerTries: 1 });
+});
+
+test("a live process's lease is respected, a dead one's is taken over when it ends", async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine();
+  await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
+  const lease = (until: number) =>
+    deps.db
+      .updateTable('machines')
+      .set({ lease_owner: 'other', lease_until: new Date(Date.now() + until) })
+      .execute();
+  await lease(10_000);
+  expect(await convergeOnce(deps)).toBe(0);
+  await lease(-1);
+  expect(await convergeOnce(deps)).toBe(1);
+});
+
+test('without a rack the machine is looked at again, and ordered once one connects', async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine();
+  await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
+  await deps.db.deleteFrom('rack_links').execute();
+  expect(await convergeOnce(deps)).toBe(1);
+  expect(await openWork()).toEqual([]);
+  const row = await deps.db.selectFrom('machines').select(['next_at', 'lease_owner']).executeTakeFirstOrThrow();
+  expect(row.lease_owner).toBeNull();
+  expect(row.next_at?.getTime()).toBeGreaterThan(Date.now());
+  await region.rack();
+  await deps.db
+    .updateTable('machines')
+    .set({ next_at: new Date(0) })
+    .execute();
+  await convergeOnce(deps);
+  expect(await openWork()).toHaveLength(1);
+});
+
+test('an order queued for a rack that went away goes to another one; a sent one stays', async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine();
+  await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
+  await convergeOnce(deps);
+  await deps.db.deleteFrom('rack_links').execute();
+  await region.rack('rack02');
+  const again = async () => {
+    await deps.db
+      .updateTable('machines')
+      .set({ next_at: new Date(0) })
+      .execute();
+    await convergeOnce(deps);
+    return (await openWork()).map((work) => work.rack_id);
+  };
+  expect(await again()).toEqual(['rack02']);
+  await deps.db.updateTable('rack_work').set({ state: 'sent' }).where('state', '=', 'queued').execute();
+  await deps.db.deleteFrom('rack_links').execute();
+  await region.rack('rack01');
+  expect(await again()).toEqual(['rack02']);
+});
+
+test('release gives back addresses, token and owner data, and the machine is deleted when it was made for one use', async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine();
+  await deps.db.insertInto('owner_data').values({ machine_id: machine.id, key: 'purpose', value: 'test' }).execute();
+  const set = { status: 'DEPLOYED', owner_id: admin.id, power_state: 'off', dynamic: true };
+  await deps.db.updateTable('machines').set(set).execute();
+  await deps.door.apply(machine.systemId, { type: 'release', actor: admin });
+  expect(await deps.door.load(machine.systemId)).toBeNull();
+  expect(await deps.db.selectFrom('owner_data').select('key').execute()).toEqual([]);
+  const gone = await deps.db.selectFrom('changes').select('key').where('kind', '=', 'gone').execute();
+  expect(gone).toEqual([{ key: machine.systemId }]);
+});
