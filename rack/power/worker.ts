@@ -1,0 +1,170 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PowerOutcome, PowerWork } from '@ingot/contract/rack.ts';
+import type { Logger } from 'pino';
+import type { EvidenceQueue } from '../evidence/evidence.ts';
+import { convergePower, SOFT_OFF_MS } from './converge.ts';
+import type { PowerDriver } from './driver.ts';
+import { ipmiDriver } from './ipmi-driver.ts';
+import type { Journal } from './journal.ts';
+import { manualDriver } from './manual-driver.ts';
+
+export const DRIVERS: readonly PowerDriver[] = [ipmiDriver, manualDriver];
+
+export interface PowerWorker {
+  /** Takes work in; the same id again is the same work. */
+  submit(work: PowerWork): void;
+  /** The region has the outcome. */
+  acknowledge(id: number): void;
+  /** Outcomes that the region has not acknowledged. */
+  unacknowledged(): { id: number; outcome: PowerOutcome }[];
+  running(): number;
+  /** Gives running work up; it is taken up again when the region sends it to the next process. */
+  stop(): Promise<void>;
+}
+
+export interface PowerWorkerOptions {
+  journal: Journal;
+  evidence: EvidenceQueue;
+  log: Logger;
+  /** Tells the region; may be lost, then it is told again from `unacknowledged`. */
+  report(id: number, outcome: PowerOutcome): void;
+  drivers?: readonly PowerDriver[];
+  concurrency?: number;
+  softOffMs?: number;
+}
+
+const CONCURRENCY = 64;
+const WAITING_LIMIT = 10_000;
+/** A dead BMC takes 90 s of tries; soft-off may take its minute before. */
+const WORK_DEADLINE_MS = 300_000;
+
+export function createPowerWorker(options: PowerWorkerOptions): PowerWorker {
+  const { journal, log } = options;
+  const drivers = new Map((options.drivers ?? DRIVERS).map((driver) => [driver.schema.name, driver]));
+  const waiting: PowerWork[] = [];
+  const active = new Map<number, { work: PowerWork; giveUp: AbortController; done: Promise<void> }>();
+  const finished = new Map<number, PowerOutcome>();
+  let stopped = false;
+  for (const entry of journal.entries()) if (entry.outcome) finished.set(entry.id, entry.outcome);
+
+  /** Never two sessions to one machine's BMC. */
+  const isBusy = (systemId: string) => [...active.values()].some(({ work }) => work.systemId === systemId);
+
+  function startSome(): void {
+    while (!stopped && active.size < (options.concurrency ?? CONCURRENCY)) {
+      const next = waiting.findIndex((work) => !isBusy(work.systemId));
+      const [work] = next < 0 ? [] : waiting.splice(next, 1);
+      if (!work) return;
+      const giveUp = new AbortController();
+      const done = run(work, giveUp.signal)
+        .catch((error: unknown) => log.error({ err: error, work: work.id }, 'power work failed'))
+        .finally(() => {
+          active.delete(work.id);
+          startSome();
+        });
+      active.set(work.id, { work, giveUp, done });
+    }
+  }
+
+  async function run(work: PowerWork, giveUp: AbortSignal): Promise<void> {
+    const started = performance.now();
+    const written = { id: work.id, systemId: work.systemId, action: work.action, generation: work.generation };
+    // A query changes nothing: it needs no record.
+    const recorded = work.action !== 'query';
+    const resumeAt = journal.entry(work.id)?.step ?? null;
+    const note = (text: string) =>
+      options.evidence.add({
+        kind: 'power.call',
+        mac: '',
+        address: work.parameters.power_address ?? '',
+        systemId: work.systemId,
+        attempt: work.attempt,
+        text,
+        data: { action: work.action, work: work.id },
+      });
+    if (resumeAt !== null) note(`taking up power ${work.action} again after a restart`);
+    const driver = drivers.get(work.powerType);
+    const signal = AbortSignal.any([giveUp, AbortSignal.timeout(WORK_DEADLINE_MS)]);
+    let step = resumeAt;
+    const outcome: PowerOutcome =
+      driver === undefined
+        ? {
+            ok: false,
+            class: 'setting',
+            message: `Missing or invalid power setting: unknown power type ${work.powerType}`,
+          }
+        : await convergePower(
+            work,
+            driver,
+            { signal, note },
+            {
+              sleep: (ms, abort) => delay(ms, undefined, { signal: abort }).then(() => undefined),
+              now: () => performance.now(),
+              mark: async (next) => {
+                // Repeats of one step need no new record.
+                if (step === next && journal.entry(work.id) !== null) return;
+                step = next;
+                await journal.write({ ...written, step: next, outcome: null });
+              },
+              resumeAt,
+              softOffMs: options.softOffMs ?? SOFT_OFF_MS,
+            },
+          );
+    // Given up because the rack stops: the region still has the work and sends it again.
+    if (stopped && !outcome.ok && giveUp.aborted) return;
+    if (recorded) await journal.write({ ...written, step, outcome });
+    const seconds = ((performance.now() - started) / 1000).toFixed(2);
+    note(`power ${work.action}: ${outcome.ok ? outcome.state : outcome.message} (${seconds} s)`);
+    log.info({ work: work.id, machine: work.systemId, action: work.action, outcome, seconds }, 'power work done');
+    finished.set(work.id, outcome);
+    options.report(work.id, outcome);
+  }
+
+  /** What was wanted before is not wanted any more; a query is no want. */
+  function giveUpOlder(work: PowerWork): void {
+    if (work.action === 'query') return;
+    const isOlder = (other: PowerWork) => other.systemId === work.systemId && other.generation < work.generation;
+    for (const { work: other, giveUp } of active.values()) if (isOlder(other)) giveUp.abort();
+    for (const other of waiting.filter((each) => isOlder(each) && each.action !== 'query')) {
+      waiting.splice(waiting.indexOf(other), 1);
+      options.report(other.id, {
+        ok: false,
+        class: 'action',
+        message: 'Failed to complete power action: a newer order came',
+      });
+    }
+  }
+
+  return {
+    submit: (work) => {
+      if (stopped || active.has(work.id) || waiting.some((each) => each.id === work.id)) return;
+      const outcome = finished.get(work.id);
+      if (outcome) {
+        options.report(work.id, outcome);
+        return;
+      }
+      if (waiting.length >= WAITING_LIMIT) {
+        options.report(work.id, {
+          ok: false,
+          class: 'action',
+          message: 'Failed to complete power action: the rack is busy',
+        });
+        return;
+      }
+      giveUpOlder(work);
+      waiting.push(work);
+      startSome();
+    },
+    acknowledge: (id) => {
+      finished.delete(id);
+      journal.remove(id).catch((error: unknown) => log.warn({ err: error, id }, 'work record not removed'));
+    },
+    unacknowledged: () => [...finished].map(([id, outcome]) => ({ id, outcome })),
+    running: () => active.size,
+    stop: async () => {
+      stopped = true;
+      for (const { giveUp } of active.values()) giveUp.abort();
+      await Promise.all([...active.values()].map(({ done }) => done));
+    },
+  };
+}
