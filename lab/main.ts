@@ -4,6 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { openLab, startLab } from './data-centre.ts';
+import { runDemo } from './demo/demo.ts';
 import { MachineWish } from './machine/spec.ts';
 import { clearLeftovers, openLedger } from './run/ledger.ts';
 
@@ -13,6 +14,7 @@ const USAGE = `Usage: node dist/lab.mjs COMMAND
   power --state DIR NAME on|off         press a machine's power button
   console --state DIR NAME              follow a machine's serial port
   down --state DIR                      end its programs, remove its namespaces
+  demo [--once] [--json] [--port N]     Ingot and two machines playing the main job; \`npm run demo\` prepares for it
   clean [--all]                         remove what crashed runs left; --all: also what "up" left running`;
 
 class UsageError extends Error {}
@@ -25,6 +27,10 @@ async function main(argv: string[]): Promise<void> {
     options: {
       state: { type: 'string' },
       machines: { type: 'string' },
+      once: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      port: { type: 'string', default: '5240' },
+      cache: { type: 'string', default: process.env.INGOT_CACHE ?? '/var/cache/ingot' },
       all: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -80,6 +86,17 @@ async function main(argv: string[]): Promise<void> {
     case 'down':
       await (await openLab(state())).stop();
       return;
+    case 'demo': {
+      const port = Number(values.port);
+      if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError('--port is a number below 65536');
+      const interrupted = new Promise<void>((resolve) => {
+        for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+      });
+      const { cache, once, json } = values;
+      // Steps of the story may still be waiting for machines that are gone: leave without them.
+      process.exit(await runDemo({ checkout, cache, port, once, json, interrupted }));
+      return;
+    }
     case 'clean': {
       const cleared = await clearLeftovers(checkout, values.all);
       console.log(cleared.length === 0 ? 'nothing left over' : `removed ${cleared.join(', ')}`);

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Lab } from '../data-centre.ts';
-import { command, startDaemon } from '../run/command.ts';
+import { command, startDaemon, tryCommand } from '../run/command.ts';
 import type { Ledger } from '../run/ledger.ts';
 import { waitFor } from '../run/wait.ts';
 import { type NativeClient, nativeClient } from './native-client.ts';
@@ -13,11 +13,14 @@ export interface IngotOptions {
   port: number;
   lab: Lab;
   ledger: Ledger;
+  /** The first administrator's; made before the first start. */
+  admin: { username: string; password: string };
 }
 
 export interface Ingot {
   stateDir: string;
   url: string;
+  admin: { username: string; password: string };
   api: NativeClient;
   /** `ingot ARGUMENTS…` against this region, as the first administrator. */
   cli(argv: string[]): string[];
@@ -31,10 +34,22 @@ const START_LIMIT_MS = 90_000;
  * its child, the rack in the lab's namespace, a unix socket between them.
  */
 export async function startIngot(options: IngotOptions): Promise<Ingot> {
-  const { checkout, stateDir, port, lab, ledger } = options;
+  const { checkout, stateDir, port, lab, ledger, admin } = options;
   const log = path.join(stateDir, 'log');
   await mkdir(log, { recursive: true });
   const program = (name: string) => path.join(checkout, 'dist', `${name}.mjs`);
+  const create = [
+    program('region'),
+    'createadmin',
+    '--state',
+    stateDir,
+    '--username',
+    admin.username,
+    '--password',
+    '-',
+  ];
+  const created = await tryCommand([process.execPath, ...create], START_LIMIT_MS, `${admin.password}\n`);
+  if (created.code !== 0) throw new Error(`createadmin: exit ${created.code}: ${created.stderr.trim().slice(-1000)}`);
   const up = await startDaemon(
     [process.execPath, program('ingot'), 'up', '--state', stateDir, '--listen', `127.0.0.1:${port}`, '--no-rack'],
     path.join(log, 'up.log'),
@@ -64,6 +79,7 @@ export async function startIngot(options: IngotOptions): Promise<Ingot> {
   return {
     stateDir,
     url: `http://127.0.0.1:${port}/`,
+    admin,
     api,
     cli: (argv) => [process.execPath, program('ingot'), ...argv, '--state', stateDir],
     regionPid: () => childRunning(up, 'region.mjs'),

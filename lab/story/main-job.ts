@@ -36,8 +36,9 @@ export interface Story {
   imageName: string;
 }
 
-export async function beginStory(lab: Lab, ingot: Ingot, imageName: string): Promise<Story> {
-  const keyFile = path.join(ingot.stateDir, 'story-key');
+/** `name` tells stories on one region apart; each has a key, a nonce and marks of its own. */
+export async function beginStory(lab: Lab, ingot: Ingot, imageName: string, name: string): Promise<Story> {
+  const keyFile = path.join(ingot.stateDir, `${name}-key`);
   return {
     lab,
     ingot,
@@ -46,7 +47,7 @@ export async function beginStory(lab: Lab, ingot: Ingot, imageName: string): Pro
     publicKey: await makeKey(keyFile),
     nonce: randomBytes(16).toString('hex'),
     marks: { file: `mark-${randomBytes(16).toString('hex')}`, end: `mark-${randomBytes(16).toString('hex')}` },
-    sshConfig: path.join(ingot.stateDir, 'ssh_config'),
+    sshConfig: path.join(ingot.stateDir, `${name}-ssh_config`),
   };
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
@@ -33,8 +34,8 @@ const cache = process.env.INGOT_CACHE ?? '/var/cache/ingot';
 let ledger: Ledger;
 let lab: Lab;
 let ingot: Ingot;
-let story: Story;
-const password = `Story-${Math.random().toString(36).slice(2)}`;
+let imageName: string;
+const password = randomBytes(12).toString('base64url');
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -75,15 +76,21 @@ beforeAll(async () => {
       { name: 'birch', firmware: 'uefi' },
     ],
   });
-  ingot = await startIngot({ checkout, ledger, lab, stateDir, port: await freePort() });
-  const imageName = await provideImages(ingot.api, {
+  ingot = await startIngot({
+    checkout,
+    ledger,
+    lab,
+    stateDir,
+    port: await freePort(),
+    admin: { username: 'admin', password },
+  });
+  imageName = await provideImages(ingot.api, {
     checkout,
     cache,
     handOver: path.join(stateDir, 'images'),
     onProgress: () => {},
   });
   await ingot.api.serve(lab.cidr, lab.dynamic.start, lab.dynamic.end);
-  story = await beginStory(lab, ingot, imageName);
 }, 20 * 60_000);
 
 afterAll(async () => {
@@ -91,12 +98,14 @@ afterAll(async () => {
 }, 60_000);
 
 describe('a BIOS machine, by command line', () => {
+  let story: Story;
   let machine: StoryMachine;
   let hands: Hands;
   let deployedFrom = 0;
 
   test('is found when someone switches it on', { timeout: LIMIT_MS.enlist + 120_000 }, async () => {
     hands = cliHands(ingot);
+    story = await beginStory(lab, ingot, imageName, 'cli');
     await hands.addSshKey(story.publicKey);
     machine = await enlist(story, specOf('amber'));
     expect((await ingot.api.machine(machine.systemId)).status).toBe('NEW');
@@ -138,16 +147,17 @@ describe('a BIOS machine, by command line', () => {
 });
 
 describe('a UEFI machine, from the browser', () => {
+  let story: Story;
   let machine: StoryMachine;
   let browser: Browser;
   let person: ReturnType<typeof operator>;
 
   beforeAll(async () => {
-    await ingot.api.createUser('story', password, true);
+    story = await beginStory(lab, ingot, imageName, 'browser');
     browser = await startBrowser();
     const page = await browser.newPage();
     person = operator(page, ingot.url.replace(/\/$/, ''));
-    await person.signIn('story', password);
+    await person.signIn('admin', password);
     await person.addKey(story.publicKey);
   }, 60_000);
   afterAll(async () => {

@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+// `npm run demo [-- --once] [-- --json] [-- --port N]`: prepares this host, then plays the main job in the lab.
+import { spawn } from 'node:child_process';
+import os from 'node:os';
+import path from 'node:path';
+import { bootstrap, cacheFolder, ensureNode, HostError, root } from './bootstrap.mjs';
+
+const WIDTH = 24;
+
+/** One line that is written over on a terminal; elsewhere a line per step. Standard error: --json owns standard output. */
+function progress() {
+  const { stderr } = process;
+  let last = '';
+  return {
+    say(step, text, fraction = null) {
+      const full = Math.round((fraction ?? 0) * WIDTH);
+      const bar = fraction === null ? '' : `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] `;
+      if (stderr.isTTY) stderr.write(`\r\u001b[K${`${step}: ${bar}${text}`.slice(0, (stderr.columns ?? 80) - 1)}`);
+      else if (step !== last) stderr.write(`${step}: ${text}\n`);
+      last = step;
+    },
+    end() {
+      if (stderr.isTTY && last !== '') stderr.write('\r\u001b[K');
+    },
+  };
+}
+
+async function main() {
+  await ensureNode();
+  const args = process.argv.slice(2);
+  const at = args.indexOf('--port');
+  const port = at >= 0 ? Number(args[at + 1]) : 5240;
+  const started = performance.now();
+  const line = progress();
+  await bootstrap({ tests: false, ports: [port], cache: cacheFolder(), say: line.say });
+  line.end();
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  process.stderr.write(`host prepared in ${seconds} s\n`);
+  const child = spawn(process.execPath, [path.join(root, 'dist/lab.mjs'), 'demo', '--cache', cacheFolder(), ...args], {
+    stdio: 'inherit',
+  });
+  // Ctrl-C reaches the child by itself (same terminal); we only have to outlive its cleaning up.
+  process.on('SIGINT', () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.once('exit', (code, signal) => {
+    process.exitCode = signal ? 128 + (os.constants.signals[signal] ?? 0) : (code ?? 1);
+  });
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`\ningot: ${error.message}\n`);
+  process.exitCode = error instanceof HostError ? 2 : 1;
+}
