@@ -5,6 +5,7 @@ import { destination, type Logger, pino } from 'pino';
 import { createToken, formatToken, listTokens } from './accounts/api-tokens.ts';
 import { createUser, findUser } from './accounts/users.ts';
 import { parseCommandLine, type RegionCommand, USAGE, UsageError } from './server/command-line.ts';
+import { claimSocket } from './server/listen.ts';
 import { closeState, openState } from './server/open-state.ts';
 import { serveRegion } from './server/serve.ts';
 import { watchCluster } from './server/watch-cluster.ts';
@@ -21,6 +22,8 @@ function beside(...candidates: string[]): string {
 
 async function serve(command: Extract<RegionCommand, { command: 'serve' }>, log: Logger): Promise<void> {
   const started = performance.now();
+  // Before anything of the state is touched.
+  await claimSocket(path.join(command.stateDir, 'run', 'api.sock'));
   const state = await openState(stateOptions(command, log));
   const cluster = state.cluster && watchCluster(state.cluster, command.stateDir, log);
   const closing = async () => {

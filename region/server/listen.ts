@@ -22,14 +22,14 @@ const localSockets = new WeakSet<Duplex>();
 export const isLocalAdmin = (request: { socket: Duplex }): boolean => localSockets.has(request.socket);
 
 /**
- * Serves the application on TCP and on two unix sockets. Call after `app.ready()`. Throws when another region already
- * serves this state directory or the port is taken.
+ * Serves the application on TCP and on two unix sockets, the first of which the caller has claimed. Call after
+ * `app.ready()`. Throws when the port is taken.
  */
 export async function listen(
   app: FastifyInstance,
   addresses: { tcp: ListenAddress; apiSocket: string; rackSocket: string },
 ): Promise<Listening> {
-  for (const socket of [addresses.apiSocket, addresses.rackSocket]) await claimSocket(socket);
+  await claimSocket(addresses.rackSocket);
   const route = (request: http.IncomingMessage, response: http.ServerResponse) => app.routing(request, response);
   const onlyRack = (request: http.IncomingMessage, response: http.ServerResponse) => {
     if (RACK_PATHS.test(request.url ?? '')) return route(request, response);
@@ -62,8 +62,11 @@ export async function listen(
   };
 }
 
-/** Removes a socket that nobody listens on any more. */
-async function claimSocket(path: string): Promise<void> {
+/**
+ * Removes a socket that nobody listens on any more. Throws when somebody does: a second region on one state directory
+ * would fight the first one for its database server.
+ */
+export async function claimSocket(path: string): Promise<void> {
   const answered = await new Promise<boolean>((resolve) => {
     const probe = net.connect(path);
     probe.setTimeout(1000, () => probe.destroy(new Error('no answer')));

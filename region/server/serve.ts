@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import { decide } from '@ingot/core/machine/decide.ts';
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify';
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { registerAgentApi } from '../agentapi/register.ts';
 import { registerNativeApi } from '../api/register.ts';
@@ -90,7 +90,7 @@ async function application(deps: RegionDeps, webDir: string): Promise<FastifyIns
   const loggerInstance: FastifyBaseLogger = deps.log;
   const app = fastify({
     loggerInstance,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: false,
     bodyLimit: 1024 * 1024,
     forceCloseConnections: true,
@@ -101,6 +101,13 @@ async function application(deps: RegionDeps, webDir: string): Promise<FastifyIns
   app.decorateRequest('localAdmin', false);
   app.addHook('onRequest', async (request) => {
     request.localAdmin = isLocalAdmin(request.raw);
+  });
+  app.setErrorHandler((error: { statusCode?: number; message?: string }, request, reply) => {
+    const status = error.statusCode ?? 500;
+    // Parts with error shapes of their own have their own handlers; what comes here is health, metrics, the UI.
+    if (status >= 500) deps.log.error({ err: error, method: request.method, url: request.url }, 'unforeseen error');
+    const text = status >= 500 ? 'Internal Server Error' : (error.message ?? 'Bad Request');
+    return reply.code(status).type('text/plain; charset=utf-8').send(text);
   });
   registerMetrics(app, deps);
   registerHealth(app, deps);
