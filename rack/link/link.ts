@@ -1,0 +1,133 @@
+import { RACK_PROTOCOL, ToRack, type ToRegion } from '@ingot/contract/rack.ts';
+import type { Logger } from 'pino';
+import { WebSocket } from 'ws';
+
+export type Hello = Extract<ToRegion, { type: 'hello' }>;
+
+export interface LinkOptions {
+  /** The region's unix socket. */
+  socketPath: string;
+  /** Made anew for each connection. */
+  hello(): Hello;
+  /** After the region's welcome: what it may have missed is to be sent now. */
+  onWelcome(): void;
+  onMessage(message: Exclude<ToRack, { type: 'welcome' }>): void;
+  log: Logger;
+}
+
+export interface Link {
+  /** False = not connected; nothing was sent. */
+  send(message: ToRegion): boolean;
+  connected(): boolean;
+  /** The region reads what it was sent; false = keep the rest until it does. */
+  hasRoom(): boolean;
+  /** Says hello again, over a new connection. */
+  reconnect(): void;
+  stop(): void;
+}
+
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 2000;
+/** The region pings every 5 s. */
+const SILENCE_MS = 20_000;
+const MESSAGE_LIMIT = 64 * 1024 * 1024;
+/** A region that does not read: evidence waits here rather than in the socket. */
+const UNSENT_LIMIT = 8 * 1024 * 1024;
+
+/** Keeps one connection to the region, for ever. */
+export function openLink(options: LinkOptions): Link {
+  const { log } = options;
+  let socket: WebSocket | null = null;
+  let welcomed = false;
+  let stopped = false;
+  let wait = FIRST_WAIT_MS;
+  let timer: NodeJS.Timeout | undefined;
+  let wasAway = false;
+
+  function connect(): void {
+    const mine = new WebSocket(`ws+unix:${options.socketPath}:/rack/v1/link`, {
+      maxPayload: MESSAGE_LIMIT,
+      handshakeTimeout: 5000,
+      perMessageDeflate: false,
+    });
+    socket = mine;
+    let watchdog: NodeJS.Timeout | undefined;
+    const alive = () => {
+      clearTimeout(watchdog);
+      watchdog = setTimeout(() => mine.terminate(), SILENCE_MS);
+    };
+    mine.on('open', () => {
+      alive();
+      mine.send(JSON.stringify(options.hello() satisfies ToRegion));
+    });
+    mine.on('ping', alive);
+    mine.on('message', (data) => {
+      alive();
+      receive(data.toString());
+    });
+    mine.on('error', (error) => {
+      // The region may be away for long: said once, not twice a second.
+      if (!wasAway) log.warn({ err: error.message }, 'region link: not connected, trying on');
+    });
+    mine.on('close', (code, reason) => {
+      clearTimeout(watchdog);
+      if (socket !== mine) return;
+      if (welcomed && !stopped) log.warn({ code, reason: reason.toString() }, 'region link closed');
+      else if (code > 4000) log.error({ code, reason: reason.toString() }, 'region refused this rack');
+      socket = null;
+      welcomed = false;
+      wasAway = true;
+      if (stopped) return;
+      timer = setTimeout(connect, wait);
+      wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+    });
+  }
+
+  function receive(text: string): void {
+    const message = ToRack.safeParse(safeJson(text));
+    if (!message.success) {
+      // A newer region may say things that this protocol does not have.
+      log.warn({ issue: message.error.issues[0], text: text.slice(0, 200) }, 'region link: message not understood');
+      return;
+    }
+    if (message.data.type !== 'welcome') {
+      options.onMessage(message.data);
+      return;
+    }
+    if (message.data.protocol !== RACK_PROTOCOL) {
+      log.error({ protocol: message.data.protocol }, 'region speaks another protocol');
+      socket?.close(4002, 'protocol');
+      return;
+    }
+    welcomed = true;
+    wasAway = false;
+    wait = FIRST_WAIT_MS;
+    log.info({ epoch: message.data.epoch }, 'region link: connected');
+    options.onWelcome();
+  }
+
+  connect();
+  return {
+    send: (message) => {
+      if (!welcomed || socket === null) return false;
+      socket.send(JSON.stringify(message));
+      return true;
+    },
+    connected: () => welcomed,
+    hasRoom: () => socket !== null && socket.bufferedAmount < UNSENT_LIMIT,
+    reconnect: () => socket?.close(1000, 'interfaces changed'),
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+      socket?.terminate();
+    },
+  };
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

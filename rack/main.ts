@@ -1,0 +1,94 @@
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import { destination, pino } from 'pino';
+import { enroll } from './enroll.ts';
+import { DEFAULT_PORTS } from './httpboot/boot-plane.ts';
+import { startRack } from './rack.ts';
+
+const USAGE = `Usage:
+  rack --state DIR --region unix:PATH [--name NAME] [--address IP]... [--interface NAME]... [--blobs DIR]
+       [--cache-limit GIB] [--log-level LEVEL]
+  rack enroll URL TOKEN --state DIR [--name NAME]
+`;
+const VERSION = '0.1.0';
+const DEFAULT_CACHE_GIB = 20;
+const STOP_WITHIN_MS = 1900;
+
+function refuse(message: string): never {
+  process.stderr.write(`${message}\n${USAGE}`);
+  process.exit(2);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        state: { type: 'string', default: '/var/lib/ingot' },
+        region: { type: 'string' },
+        name: { type: 'string', default: hostname() },
+        address: { type: 'string', multiple: true, default: [] },
+        interface: { type: 'string', multiple: true, default: [] },
+        blobs: { type: 'string' },
+        'cache-limit': { type: 'string', default: String(DEFAULT_CACHE_GIB) },
+        'log-level': { type: 'string', default: 'info' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = readArguments();
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  if (positionals[0] === 'enroll') {
+    const [, url, token] = positionals;
+    if (!url || !token || !URL.canParse(url)) refuse('enroll needs a URL and a token.');
+    const enrolled = await enroll(values.state, values.name, url, token);
+    process.stderr.write(enrolled.ok ? `Enrolled as ${enrolled.rack}.\n` : `Not enrolled: ${enrolled.message}\n`);
+    process.exitCode = enrolled.ok ? 0 : 1;
+    return;
+  }
+  if (positionals.length > 0) refuse(`Unknown command: ${positionals[0]}`);
+  const socket = /^unix:(\/.+)$/.exec(values.region ?? '')?.[1];
+  if (!socket) refuse('--region must be unix:PATH, the region’s DIR/run/rack.sock.');
+  const gibibytes = Number(values['cache-limit']);
+  if (!(gibibytes > 0)) refuse('--cache-limit must be a number of GiB.');
+  const level = values['log-level'];
+  if (!['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].includes(level))
+    refuse(`No such log level: ${level}`);
+  const log = pino({ name: 'rack', level }, destination({ fd: 2, sync: true }));
+  const rack = await startRack({
+    stateDir: values.state,
+    regionSocket: socket,
+    name: values.name,
+    addresses: values.address,
+    interfaces: values.interface,
+    blobs: values.blobs ?? null,
+    cacheLimitBytes: gibibytes * 2 ** 30,
+    ports: DEFAULT_PORTS,
+    version: VERSION,
+    log,
+  });
+  const stop = (signal: NodeJS.Signals) => {
+    log.info({ signal }, 'stopping');
+    // Whatever hangs: Kea ends with this process (its parent-death signal).
+    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+    rack.stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`rack: ${error instanceof Error ? error.message : error}\n`);
+  process.exit(1);
+});
