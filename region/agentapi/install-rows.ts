@@ -19,7 +19,7 @@ export async function installDisk(db: Db, machineId: number, bootDiskId: number 
     .select(['id', 'name', 'serial', 'id_path', 'size'])
     .where('machine_id', '=', machineId)
     .where('type', '=', 'physical')
-    .orderBy(sql`id = ${bootDiskId}`, sql`desc nulls last`)
+    .orderBy(sql`id = ${bootDiskId}`, (order) => order.desc().nullsLast())
     .orderBy('id')
     .executeTakeFirst();
   if (!disk) return null;
