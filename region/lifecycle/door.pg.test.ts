@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startTestCluster, type TestCluster } from '../testing/cluster.ts';
 import { type TestRegion, testRegion } from '../testing/region.ts';
+import { cleanUp } from './cleanup.ts';
 import { convergeOnce } from './converge.ts';
-import { completePowerWork } from './power-work.ts';
+import { createDeadlineSweep } from './deadlines.ts';
+import { pollPower } from './power-poll.ts';
+import { completePowerWork, queryPower } from './power-work.ts';
 import { RESULT_STATUS } from './result-status.ts';
 
 let cluster: TestCluster;
@@ -193,4 +196,76 @@ test('release gives back addresses, token and owner data, and the machine is del
   expect(await deps.db.selectFrom('owner_data').select('key').execute()).toEqual([]);
   const gone = await deps.db.selectFrom('changes').select('key').where('kind', '=', 'gone').execute();
   expect(gone).toEqual([{ key: machine.systemId }]);
+});
+
+test('an order whose want is gone is not sent to a rack that comes back; its late answer is recorded and changes nothing', async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine();
+  await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
+  await convergeOnce(deps);
+  const [work] = await openWork();
+  await deps.db.updateTable('rack_work').set({ state: 'sent' }).execute();
+  await deps.door.apply(machine.systemId, { type: 'abort', actor: admin });
+  expect((await openWork()).filter((open) => open.id === work?.id)).toEqual([]);
+  const before = await deps.door.load(machine.systemId);
+  expect(await completePowerWork(deps, work?.id ?? 0, { ok: true, state: 'on' })).toMatchObject({ note: 'stale' });
+  expect(await deps.door.load(machine.systemId)).toEqual(before);
+  const events = await deps.db.selectFrom('events').select('description').execute();
+  expect(events.map((event) => event.description)).toContain('Late power answer ignored (on)');
+});
+
+test('a passed deadline fails the attempt by name, once, and a machine with time left is not touched', async () => {
+  const { deps, admin } = region;
+  const [late, early] = [await region.machine(), await region.machine()];
+  for (const machine of [late, early]) await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
+  const past = new Date(Date.now() - 1000);
+  await deps.db.updateTable('machines').set({ waiting_deadline: past }).where('id', '=', late.id).execute();
+  const sweep = createDeadlineSweep(deps);
+  await sweep();
+  await sweep();
+  const { attempt, state } = await attemptOf(late.systemId);
+  expect(attempt).toMatchObject({ outcome: 'failed', failure: { code: 'stuck.power' } });
+  expect(state.status).toMatch(/^(FAILED_COMMISSIONING|NEW)$/);
+  expect((await attemptOf(early.systemId)).state.status).toBe('COMMISSIONING');
+});
+
+test("an idle machine's power is asked for, and the answer is taken without a want", async () => {
+  const { deps } = region;
+  const machine = await region.machine();
+  await deps.db.updateTable('machines').set({ status: 'READY' }).execute();
+  expect(await pollPower(deps)).toBe(1);
+  expect(await pollPower(deps)).toBe(0);
+  const [work] = await openWork();
+  expect(work).toMatchObject({ action: 'query' });
+  const asked = queryPower(deps, machine.systemId, 5000);
+  await completePowerWork(deps, work?.id ?? 0, { ok: true, state: 'on' });
+  expect(await asked).toBe('on');
+  expect(await pollPower(deps)).toBe(0);
+});
+
+test('clean-up keeps the twenty newest attempts of a machine with their evidence', async () => {
+  const { deps } = region;
+  const machine = await region.machine();
+  const at = new Date();
+  for (let id = 1; id <= 25; id += 1) {
+    const attempt = {
+      id,
+      machine_id: machine.id,
+      system_id: machine.systemId,
+      hostname: machine.hostname,
+      kind: 'test',
+    };
+    const rest = { started: at, ended: at, phase: 'power', phase_since: at };
+    await deps.db
+      .insertInto('attempts')
+      .values({ ...attempt, ...rest })
+      .execute();
+    await deps.db
+      .insertInto('evidence')
+      .values({ attempt_id: id, kind: 'power.call', text: String(id) })
+      .execute();
+  }
+  await cleanUp(deps);
+  const kept = await deps.db.selectFrom('evidence').select('attempt_id').orderBy('attempt_id').execute();
+  expect(kept.map((row) => row.attempt_id)).toEqual(Array.from({ length: 20 }, (_, index) => index + 6));
 });

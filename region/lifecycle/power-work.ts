@@ -17,10 +17,10 @@ export async function completePowerWork(deps: Deps, workId: number, outcome: Pow
   const work = await deps.db
     .selectFrom('rack_work as w')
     .leftJoin('machines as m', 'm.id', 'w.machine_id')
-    .select(['w.rack_id', 'w.action', 'w.attempt_id', 'w.generation', 'w.state', 'w.machine_id', 'm.system_id'])
+    .select(['w.rack_id', 'w.action', 'w.attempt_id', 'w.generation', 'w.outcome', 'w.machine_id', 'm.system_id'])
     .where('w.id', '=', workId)
     .executeTakeFirst();
-  if (!work || work.state === 'done') return null;
+  if (!work || work.outcome !== null) return null;
   const { system_id, machine_id } = work;
   if (system_id === null || machine_id === null) {
     await finish(deps.db, workId, outcome);
@@ -44,7 +44,7 @@ export async function completePowerWork(deps: Deps, workId: number, outcome: Pow
   return deps.door.apply(system_id, command, undefined, (trx) => finish(trx, workId, outcome));
 }
 
-/** False when it was done already. */
+/** False when it was answered already. A withdrawn order is done, and its late answer is still taken. */
 async function finish(
   db: RegionDeps['db'] | Transaction<Tables>,
   workId: number,
@@ -54,7 +54,7 @@ async function finish(
     .updateTable('rack_work')
     .set({ state: 'done', finished: sql<Date>`now()`, outcome: JSON.stringify(outcome) })
     .where('id', '=', workId)
-    .where('state', '<>', 'done')
+    .where('outcome', 'is', null)
     .executeTakeFirst();
   return done.numUpdatedRows > 0n;
 }

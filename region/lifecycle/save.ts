@@ -1,5 +1,5 @@
 import type { Attempt, MachineState } from '@ingot/core/machine/model.ts';
-import type { Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { Tables } from '../store/schema.ts';
 import type { LoadedMachine } from './load.ts';
 
@@ -17,6 +17,7 @@ export async function saveMachine(
 ): Promise<void> {
   const { row, state: before, now } = loaded;
   await closeReplaced(trx, before.attempt, closed, after, now);
+  await withdrawOrders(trx, row.id, before, after);
   await saveAttempt(trx, loaded, before.attempt, after);
   await trx
     .updateTable('machines')
@@ -56,6 +57,26 @@ export async function saveMachine(
       updated: new Date(now),
     }))
     .where('id', '=', row.id)
+    .execute();
+}
+
+/**
+ * Orders for a want that is no more are not sent (again): a rack that comes back after days must not switch a machine
+ * that somebody works on. An answer to one that was under way still comes in and is recorded as late.
+ */
+async function withdrawOrders(
+  trx: Transaction<Tables>,
+  machineId: number,
+  before: MachineState,
+  after: MachineState,
+): Promise<void> {
+  if (before.powerWant === null || (after.powerWant !== null && after.generation === before.generation)) return;
+  await trx
+    .updateTable('rack_work')
+    .set({ state: 'done', finished: sql<Date>`now()` })
+    .where('machine_id', '=', machineId)
+    .where('state', '<>', 'done')
+    .where('action', '<>', 'query')
     .execute();
 }
 
