@@ -28,6 +28,11 @@ export function phaseSeen(machine: MachineState, command: Of<'phase'>, context: 
   } else if (evidenceMoves(machine, open, phase)) {
     const limit = limitMs ?? limitOf(phase, context.phaseLimits);
     draft.machine.attempt = advance(seen, phase, context.now, limit);
+    if (open.phase === 'power' && phaseClass(phase) !== 'dhcp') {
+      // It boots what this attempt serves. Trying the power again after a lost or late answer would end that boot.
+      dropWant(draft);
+      observe(draft, 'on');
+    }
   }
   return settle(draft);
 }

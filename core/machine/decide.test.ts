@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { refusal } from './catalogue.ts';
 import { decide } from './decide.ts';
 import { ADMIN, AGENT, context, machineIn, NOW, OTHER, SYSTEM, TIMER, USER } from './fixture.ts';
 import type { Attempt, Command, DecideContext, Decision, Effect, MachineState, Phase } from './model.ts';
@@ -111,7 +112,8 @@ describe('deploying', () => {
     expect(failed.machine).toMatchObject({ status: 'DEPLOYED', attempt: { failure: { code: 'cloudinit.failed' } } });
     const late = run(deployed.machine, { type: 'deadline', actor: TIMER }, { now: NOW + 1_800_000 });
     expect(late.machine).toMatchObject({ status: 'DEPLOYED', powerWant: null, attempt: { outcome: 'passed' } });
-    expect(late.events).toMatchObject([{ level: 'WARNING' }]);
+    const told = refusal('stuck.first_boot', { seconds: 1800 }).message;
+    expect(late.events).toEqual([{ type: 'NODE_STATUS_EVENT', level: 'WARNING', description: told }]);
     const released = run(deployed.machine, { type: 'release', actor: USER });
     expect(released.machine).toMatchObject({ status: 'RELEASING', attempt: { id: 100, kind: 'release' } });
     expect(released.closed).toMatchObject({ id: 7, outcome: 'aborted' });
@@ -222,9 +224,14 @@ describe('power answers', () => {
     });
     expect(events(done)).toContain('NODE_POWER_QUERY_FAILED');
   });
-  test.each(['auth', 'setting', 'tool', 'fatal'] as const)('%s fails at once', (kind) => {
+  test.each([
+    ['auth', 'power.auth'],
+    ['setting', 'power.setting'],
+    ['tool', 'power.tool'],
+    ['fatal', 'power.fatal'],
+  ] as const)('%s fails at once', (kind, code) => {
     const done = run(waiting, answer({ ok: false, class: kind, message: 'no' }));
-    expect(done.machine.attempt?.failure?.code).toBe(`power.${kind}`);
+    expect(done.machine.attempt?.failure).toMatchObject({ code, evidence: 'no' });
   });
   test('an action that fails to the end names itself', () => {
     const done = run({ ...waiting, powerTries: 4 }, answer({ ok: false, class: 'action', message: 'still off' }));
@@ -269,6 +276,14 @@ describe('phases', () => {
   });
   test('while a power cycle is outstanding a DHCP request is a renewal', () => {
     expect(see({ ...at('power'), powerWant: 'cycle', nextAt: NOW }, 'dhcp').attempt?.phase).toBe('power');
+  });
+  test('a boot script that was fetched proves that the power is on: a late error does not cycle it again', () => {
+    const machine: MachineState = { ...at('power'), powerWant: 'cycle', powerState: 'unknown', nextAt: NOW };
+    const booting = see(machine, 'kernel');
+    expect(booting).toMatchObject({ powerWant: null, nextAt: null, powerState: 'on', attempt: { phase: 'kernel' } });
+    const outcome = { ok: false, class: 'connection', message: 'timeout' } as const;
+    const late: Command = { type: 'power-result', actor: SYSTEM, attemptId: 7, generation: 5, outcome };
+    expect(run(booting, late)).toMatchObject({ note: 'stale', machine: booting });
   });
   test('the agent proves that the machine runs: no second power cycle', () => {
     const machine: MachineState = { ...at('power'), powerWant: 'cycle', nextAt: NOW };
