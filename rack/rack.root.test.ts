@@ -1,83 +1,22 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer, request, type Server } from 'node:http';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Evidence, type Snapshot, type ToRack, ToRegion } from '@ingot/contract/rack.ts';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { WebSocketServer } from 'ws';
-import { createTestSegment, type TestSegment } from './network/namespace.ts';
+import { bundleRack } from './testing/bundle-rack.ts';
+import { startFakeRegion } from './testing/fake-region.ts';
+import { createTestSegment, type TestSegment } from './testing/segment.ts';
+import { snapshotOf } from './testing/snapshot.ts';
 
 const run = promisify(execFile);
 const client = new URL('./testdata/dhcp-client.mjs', import.meta.url).pathname;
 const blob = randomBytes(200_000);
 const sum = createHash('sha256').update(blob).digest('hex');
-const file = { sha256: sum, size: blob.length };
 const mac = '02:00:00:00:00:aa';
-const snapshot: Snapshot = {
-  version: 1,
-  vlans: [
-    {
-      id: 1,
-      vid: 0,
-      name: 'untagged',
-      dhcp: 'on',
-      mtu: 1500,
-      subnets: [
-        {
-          id: 4,
-          cidr: '10.78.0.0/24',
-          gateway: null,
-          dnsServers: [],
-          pools: [{ start: '10.78.0.100', end: '10.78.0.110' }],
-          reservations: [],
-        },
-      ],
-    },
-  ],
-  machines: [],
-  ephemeral: [{ architecture: 'amd64', kernel: file, initrd: file, squashfs: file }],
-  enlist: true,
-  kernelOptions: '',
-};
-
-/** The region's side of the link, as small as it can be. */
-function startFakeRegion(socketPath: string) {
-  const heard: ToRegion[] = [];
-  const evidence: Evidence[] = [];
-  let say: (message: ToRack) => void = () => undefined;
-  const server: Server = createServer((incoming, response) => {
-    if (incoming.url === `/rack/v1/blobs/${sum}`) response.writeHead(200, { 'content-length': blob.length }).end(blob);
-    else if (incoming.url?.startsWith('/agent/')) response.writeHead(200).end(`mac ${incoming.headers['x-ingot-mac']}`);
-    else response.writeHead(404).end('no');
-  });
-  const sockets = new WebSocketServer({ server, path: '/rack/v1/link' });
-  sockets.on('connection', (socket) => {
-    say = (message) => socket.send(JSON.stringify(message));
-    socket.on('message', (data) => {
-      const message = ToRegion.parse(JSON.parse(data.toString()));
-      heard.push(message);
-      if (message.type === 'evidence') evidence.push(...message.items);
-      if (message.type !== 'hello') return;
-      say({ type: 'welcome', protocol: 1, epoch: 1 });
-      say({ type: 'snapshot', snapshot });
-    });
-  });
-  const listening = new Promise<void>((resolve) => server.listen(socketPath, resolve));
-  const stop = () =>
-    new Promise<void>((resolve) => {
-      for (const socket of sockets.clients) socket.terminate();
-      sockets.close();
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-  const of = <T extends ToRegion['type']>(type: T) =>
-    heard.filter((each): each is Extract<ToRegion, { type: T }> => each.type === type);
-  return { listening, stop, of, evidence, say: (message: ToRack) => say(message) };
-}
+const snapshot = snapshotOf('10.78.0', { sha256: sum, size: blob.length });
 
 let segment: TestSegment;
 let dir: string;
@@ -121,18 +60,8 @@ const get = (path: string, ...more: string[]) => inMachine('curl', '-s', '-S', '
 beforeAll(async () => {
   segment = await createTestSegment('10.78.0.1/24');
   dir = await mkdtemp(join(tmpdir(), 'rack-'));
-  const banner = "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);";
-  const entry = new URL('./main.ts', import.meta.url).pathname;
-  await build({
-    entryPoints: [entry],
-    outfile: join(dir, 'rack.mjs'),
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    banner: { js: banner },
-    logLevel: 'error',
-  });
-  region = startFakeRegion(socketPath());
+  await bundleRack(join(dir, 'rack.mjs'));
+  region = startFakeRegion(socketPath(), snapshot, new Map([[sum, blob]]));
   await region.listening;
   startRackProcess();
 }, 30_000);
@@ -226,7 +155,7 @@ it('goes on serving without its region, also after a kill -9, and reports when t
   await inMachine(process.execPath, client, 'lease', '02:00:00:00:00:ac', ipxe);
   expect(await get(`http://10.78.0.1:5248/blobs/sha256/${sum}`)).toBe(blob.toString('latin1'));
 
-  region = startFakeRegion(socketPath());
+  region = startFakeRegion(socketPath(), snapshot, new Map([[sum, blob]]));
   await region.listening;
   await expect
     .poll(() => region.evidence.map(({ kind }) => kind), { timeout: 5000 })

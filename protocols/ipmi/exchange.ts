@@ -32,9 +32,7 @@ export async function openExchange(
   signal?: AbortSignal,
 ): Promise<Exchange> {
   const deadline = performance.now() + patience.deadlineMs;
-  const address = await lookup(host).catch(() => {
-    throw new IpmiFailure('connection', `hostname invalid: ${host} cannot be resolved`);
-  });
+  const address = await resolveHost(host, patience.deadlineMs);
   const socket: Socket = createSocket(address.family === 6 ? 'udp6' : 'udp4');
   let onFrame: ((frame: Frame) => void) | null = null;
   let onError: ((error: Error) => void) | null = null;
@@ -92,4 +90,19 @@ export async function openExchange(
       }),
     close: () => socket.close(),
   };
+}
+
+/** A resolver that hangs must not hold the caller longer than a silent BMC would. */
+async function resolveHost(host: string, deadlineMs: number): Promise<{ address: string; family: number }> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('name resolution timeout')), deadlineMs);
+  });
+  try {
+    return await Promise.race([lookup(host), tooLate]);
+  } catch {
+    throw new IpmiFailure('connection', `hostname invalid: ${host} cannot be resolved`);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -128,7 +128,7 @@ export function renderKeaConfig(
 }
 
 /** Client architectures of option 93: RFC 4578 §2.1 and IANA's registry. */
-const ARCH = { bios: '0x0000', efiX64: '0x0007', efiBc: '0x0009', httpX64: '0x0010', httpEbc: '0x000f' };
+const ARCH = { bios: '0x0000', efiX64: '0x0007', efiBc: '0x0009', httpX64: '0x0010', httpX86: '0x000f' };
 
 /** What a machine is to boot, by how it asks. One set for each interface, as the answer names the rack's address there. */
 function bootClasses(host: HostAddress, bootPort: number): KeaClass[] {
@@ -165,7 +165,7 @@ function bootClasses(host: HostAddress, bootPort: number): KeaClass[] {
     },
     {
       name: named('uefi-http'),
-      test: `${here} and ${isHttp} and ${arch(ARCH.httpX64, ARCH.httpEbc)} and not (${isIpxe})`,
+      test: `${here} and ${isHttp} and ${arch(ARCH.httpX64, ARCH.httpX86)} and not (${isIpxe})`,
       'boot-file-name': `${boot}/ipxe.efi`,
       'next-server': host.address,
       // UEFI 2.9 §24.7.2.3: the offer counts as one for HTTP boot only with this class in it.

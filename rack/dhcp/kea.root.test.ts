@@ -7,7 +7,7 @@ import type { SnapshotVlan } from '@ingot/contract/rack.ts';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HostAddress } from '../network/interfaces.ts';
-import { createTestSegment, type TestSegment } from '../network/namespace.ts';
+import { createTestSegment, type TestSegment } from '../testing/segment.ts';
 import { type Kea, openKea } from './kea.ts';
 import { type KeaConfig, renderKeaConfig } from './kea-config.ts';
 
