@@ -33,7 +33,7 @@ export async function openState(options: StateOptions): Promise<OpenState> {
     const address = cluster ?? databaseUrl;
     if (address === null) throw new Error('neither a cluster nor a database was given');
     await bringUp(address, options, cluster !== null);
-    const onIdleError = (error: Error) => log.warn({ err: error }, 'a database connection broke');
+    const onIdleError = (error: Error) => log.warn({ error: error.message }, 'a database connection broke');
     const database = openDatabase(address, { name: options.name, onIdleError });
     const people = await database.db.selectFrom('users').select('id').where('is_system', '=', false).executeTakeFirst();
     // With people there are secrets, and those were sealed with a key that must not be made up anew.
