@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { openLab, startLab } from './data-centre.ts';
 import { runDemo } from './demo/demo.ts';
+import { runFloor } from './floor/floor.ts';
+import { serveFloor } from './floor/http.ts';
 import { MachineWish } from './machine/spec.ts';
 import { clearLeftovers, openLedger } from './run/ledger.ts';
 
@@ -15,6 +17,7 @@ const USAGE = `Usage: node dist/lab.mjs COMMAND
   console --state DIR NAME              follow a machine's serial port
   down --state DIR                      end its programs, remove its namespaces
   demo [--once] [--json] [--port N]     Ingot and two machines playing the main job; \`npm run demo\` prepares for it
+  floor [--firmware bios|uefi]          the bare recipe without Ingot, timed; JSON on standard output
   clean [--all]                         remove what crashed runs left; --all: also what "up" left running`;
 
 class UsageError extends Error {}
@@ -31,6 +34,10 @@ async function main(argv: string[]): Promise<void> {
       json: { type: 'boolean', default: false },
       port: { type: 'string', default: '5240' },
       cache: { type: 'string', default: process.env.INGOT_CACHE ?? '/var/cache/ingot' },
+      firmware: { type: 'string', default: 'bios' },
+      root: { type: 'string' },
+      address: { type: 'string' },
+      log: { type: 'string' },
       all: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -95,6 +102,19 @@ async function main(argv: string[]): Promise<void> {
       const { cache, once, json } = values;
       // Steps of the story may still be waiting for machines that are gone: leave without them.
       process.exit(await runDemo({ checkout, cache, port, once, json, interrupted }));
+      return;
+    }
+    case 'floor': {
+      const { firmware, cache } = values;
+      if (firmware !== 'bios' && firmware !== 'uefi') throw new UsageError('--firmware is bios or uefi');
+      const times = await runFloor({ checkout, cache, firmware, cores: 1, memoryMiB: 2048, diskMiB: 4096 });
+      console.log(JSON.stringify(times));
+      return;
+    }
+    case 'floor-http': {
+      const { root, address, log } = values;
+      if (!root || !address || !log) throw new UsageError('--root, --address and --log are needed');
+      await serveFloor(root, address, 5248, log);
       return;
     }
     case 'clean': {

@@ -57,6 +57,8 @@ export async function startIngot(options: IngotOptions): Promise<Ingot> {
   await ledger.addProcess(up);
   const api = nativeClient(path.join(stateDir, 'run/api.sock'));
   await waitFor(`the region's local socket (${log}/up.log says more)`, START_LIMIT_MS, () => answered(api.machines()));
+  // The lab's machines have a serial port and no screen: an administrator of such a site sets this.
+  await api.setSettings({ kernel_opts: 'console=ttyS0,115200 loglevel=4' });
   await startDaemon(
     lab.rackCommand([
       process.execPath,

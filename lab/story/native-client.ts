@@ -98,6 +98,7 @@ export function nativeClient(socketPath: string) {
     serve: (cidr: string, start: string, end: string) => call(anything, 'POST', '/network/serve', { cidr, start, end }),
     subnets: () => call(z.array(z.looseObject({ cidr: z.string() })), 'GET', '/network/subnets'),
     racks: () => call(z.array(z.looseObject({ name: z.string(), connected: z.boolean() })), 'GET', '/racks'),
+    setSettings: (settings: Record<string, string>) => call(anything, 'POST', '/settings', settings),
     createUser: (username: string, password: string, admin: boolean) =>
       call(anything, 'POST', '/users', { username, password, admin }),
   };
