@@ -316,6 +316,7 @@ export const UserRequest = z.strictObject({
   admin: z.boolean().default(false),
   email: z.string().max(254).default(''),
 });
+export const UserView = z.object({ username: z.string(), admin: z.boolean(), email: z.string() });
 export const ApiKeyRequest = z.strictObject({ name: z.string().max(255).optional() });
 /** `consumer:token:secret`, shown once. */
 export const ApiKey = z.object({ key: z.string() });
@@ -361,7 +362,8 @@ export type StreamEvent = z.infer<typeof StreamEvent>;
  *   GET  /api/v1/racks                                → [{id, name, connected, version, services[]}]
  *   GET/POST /api/v1/settings                         {name: value}
  *   POST /api/v1/login {username, password} → 204 + cookie; POST /api/v1/logout; GET /api/v1/whoami → WhoAmI
- *   POST /api/v1/users {username, password, admin}    POST /api/v1/users/{name}/api-keys → {key}
+ *   GET  /api/v1/users                                → UserView[] who can log in
+ *   POST /api/v1/users UserRequest → WhoAmI           POST /api/v1/users/{name}/api-keys → {key}
  *   GET  /api/v1/events?before=ID                     → EventView[] newest first, of what the caller may see
  *   GET  /api/v1/events/stream                        server-sent events, see StreamEvent
  *   POST /api/v1/racks/tokens                         → {token, expires} (one-time, 24 h)

@@ -1,4 +1,4 @@
-import { ApiKey, ApiKeyRequest, LoginRequest, UserRequest, WhoAmI } from '@ingot/contract/native.ts';
+import { ApiKey, ApiKeyRequest, LoginRequest, UserRequest, UserView, WhoAmI } from '@ingot/contract/native.ts';
 import { z } from 'zod';
 import { createToken, formatToken } from '../../accounts/api-tokens.ts';
 import { createSession, endSession } from '../../accounts/sessions.ts';
@@ -6,6 +6,7 @@ import { createUser, findUser, verifyLogin } from '../../accounts/users.ts';
 import { cookieOf, SESSION_COOKIE, sessionCookie } from '../authenticate.ts';
 import { ApiFailure, noSuch } from '../failure.ts';
 import type { NativeParts } from '../parts.ts';
+import { usersOf } from '../read/users.ts';
 import { type Route, route, signedIn } from '../route.ts';
 
 export function sessionRoutes(parts: NativeParts): Route[] {
@@ -81,6 +82,17 @@ export function sessionRoutes(parts: NativeParts): Route[] {
         const who = signedIn(principal);
         return { username: who.username, admin: who.admin };
       },
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/users',
+        operation: 'listUsers',
+        summary: 'Everybody who can log in',
+        access: 'admin',
+        answer: z.array(UserView),
+      },
+      ({ deps }) => usersOf(deps.db),
     ),
     route(
       {
