@@ -444,6 +444,25 @@ describe('the whole life of a machine, spoken by its agent', () => {
     expect([(await twice()).statusCode, (await twice()).statusCode]).toEqual([200, 401]);
   });
 
+  it('enters rescue mode, stays there, and can be booted again in it', async () => {
+    await apply(systemId, { type: 'rescue', actor: admin });
+    const { token, sshKeys, attempt } = await boot(systemId);
+    expect(sshKeys).toEqual(['ssh-ed25519 AAAA ada@home']);
+    await task(token, 'rescue');
+    await say(token, 'progress', { kind: 'step', name: 'rescue', state: 'finished', seconds: 0 });
+    expect((await state(systemId)).status).toBe('RESCUE_MODE');
+    expect((await ask(token)).status).toBe(204);
+    const again = await trade(rack.ticket({ mac: MAC, machine: systemId, attempt, issued: Date.now() + 5 }));
+    expect(again.status).toBe(200);
+    await task(SessionReply.parse(again.body).token, 'rescue');
+    await apply(systemId, { type: 'exit-rescue', actor: admin });
+    const open = await state(systemId);
+    const order = { attemptId: open.attempt?.id ?? null, generation: open.generation };
+    const actor = { kind: 'rack', rackId: rack.id } as const;
+    await apply(systemId, { type: 'power-result', actor, ...order, outcome: { ok: true, state: 'on' } });
+    expect((await state(systemId)).status).toBe('DEPLOYED');
+  });
+
   it('is erased and forgets its token', async () => {
     const token = await instanceTokenOf(deps, systemId);
     await apply(systemId, { type: 'release', actor: admin, erase: true });

@@ -61,7 +61,7 @@ async function scriptsDone(deps: RegionDeps, machine: AgentMachine, attemptId: n
     await storeBmc(deps, machine.systemId, attemptId, done.bmc);
   }
   const tests = commissioning ? await resultsOfSet(deps.db, machine.id, 'testing') : [];
-  const problem = reportedFailure(done) ?? failedScripts(rows, commissioning ? 'script.failed' : 'test.failed');
+  const problem = failedScripts(rows, commissioning ? 'script.failed' : 'test.failed') ?? reportedFailure(done);
   const outcome = { failure: problem, failed: done.outcome === 'failed', testing: tests.some(isUnfinished) };
   await close(deps, machine, attemptId, outcome);
   const after = await machineForAgent(deps.db, machine.systemId);

@@ -3,11 +3,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { RegionDeps } from '../deps.ts';
 import { type Forwarded, forwardedFrom } from '../racklink/forwarded.ts';
+import { parseWireJson } from '../racklink/json-text.ts';
 import { type AgentRefusal, badRequest, NOT_FORWARDED, SESSION_UNKNOWN } from './agent-refusal.ts';
 import { takeDone } from './done.ts';
 import { takeEnlistment } from './enlist.ts';
 import { type AgentMachine, machineForAgent } from './machine-rows.ts';
-import { takeOutcome, takeProgress } from './report.ts';
+import { noteEnlistProgress, takeOutcome, takeProgress } from './report.ts';
 import { type AgentSession, findSession, spendTicket } from './session-rows.ts';
 import { takeInventory } from './take-inventory.ts';
 import { tradeTicket } from './trade.ts';
@@ -71,11 +72,7 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
       'application/json',
       { parseAs: 'string', bodyLimit: BODY_BYTES },
       (_request, body, done) => {
-        try {
-          done(null, body === '' ? null : JSON.parse(body.toString()));
-        } catch {
-          done(null, undefined);
-        }
+        done(null, parseWireJson(body.toString()));
       },
     );
 
@@ -115,13 +112,35 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
       });
     }
 
-    report('/agent/v1/progress', Progress, ({ machine, attemptId }, progress) =>
-      takeProgress(deps, machine, attemptId, progress),
-    );
-    report('/agent/v1/results/:resultId', ScriptOutcome, async ({ machine }, outcome, request) => {
+    scope.post('/agent/v1/progress', { bodyLimit: 65_536 }, async (request, reply) => {
+      const agent = await agentOf(deps, request);
+      if (isRefusal(agent)) return refuse(reply, agent);
+      const body = Progress.safeParse(request.body);
+      if (!body.success) return refuse(reply, badRequest(body.error.message.slice(0, 2000)));
+      if (agent.session.attemptId === null) {
+        await noteEnlistProgress(deps, agent.session.mac, body.data);
+        return reply.code(204).send();
+      }
+      const at = working(agent);
+      if (isRefusal(at)) return refuse(reply, at);
+      const refusal = await takeProgress(deps, at.machine, at.attemptId, body.data);
+      if (refusal) return refuse(reply, refusal);
+      // The rescue system has no end that it could report: that it is up is the end of entering it.
+      const up = body.data.kind === 'step' && body.data.name === 'rescue' && body.data.state === 'finished';
+      if (up && at.machine.status === 'ENTERING_RESCUE_MODE') {
+        await takeDone(deps, at.session, at.machine, at.attemptId, {
+          outcome: 'ok',
+          code: null,
+          message: null,
+          bmc: null,
+        });
+      }
+      return reply.code(204).send();
+    });
+    report('/agent/v1/results/:resultId', ScriptOutcome, async ({ machine, attemptId }, outcome, request) => {
       const { resultId } = request.params as { resultId: string };
       if (!/^\d{1,9}$/.test(resultId)) return badRequest('The result id is no number.');
-      return takeOutcome(deps, machine, Number(resultId), outcome);
+      return takeOutcome(deps, machine, attemptId, Number(resultId), outcome);
     });
     report('/agent/v1/inventory', Inventory, async ({ machine, from, session }, inventory) => {
       if (machine.status !== 'COMMISSIONING') return badRequest('Only commissioning takes an inventory.');

@@ -14,6 +14,9 @@ const STREAM_BYTES = 1024 * 1024;
 /** What a script may run past its own timeout before the machine counts as stuck. */
 const GRACE_MS = 300_000;
 
+/** A step that moves bytes has this long until the next ones must have moved. */
+const STEP_LIMIT_MS = 1_800_000;
+
 const STATUS: Record<ScriptOutcome['status'], number> = {
   passed: RESULT_STATUS.passed,
   failed: RESULT_STATUS.failed,
@@ -115,7 +118,9 @@ export async function takeProgress(
   }
   if (progress.bytesDone !== undefined) {
     const bytes = { done: progress.bytesDone, total: progress.bytesTotal ?? null };
-    await notePhaseBytes(deps.db, attemptId, phase, bytes);
+    const late = await notePhaseBytes(deps.db, attemptId, phase, bytes);
+    // Only bytes that grow move the deadline: a large disk takes hours, a stuck one must be noticed.
+    if (late) await enterPhase(deps, machine, attemptId, phase, `${progress.name} goes on`, STEP_LIMIT_MS);
   }
   if (progress.state !== 'running') {
     if (progress.seconds !== undefined) await notePhaseOwnTime(deps.db, attemptId, phase, progress.seconds);
@@ -140,10 +145,29 @@ export async function takeProgress(
   return null;
 }
 
+/** What a machine does while it enlists is told by its MAC; the evidence finds the attempt when there is one. */
+export async function noteEnlistProgress(deps: RegionDeps, mac: string, progress: Progress): Promise<void> {
+  if (progress.kind === 'heartbeat' || progress.state === 'running') return;
+  const took = progress.seconds === undefined ? '' : ` after ${progress.seconds.toFixed(1)} s`;
+  await appendEvidence(deps.db, [
+    {
+      attemptId: null,
+      systemId: null,
+      mac,
+      agoMs: 0,
+      phase: 'agent',
+      kind: 'agent.progress',
+      text: `${progress.name} ${progress.state}${took}`,
+      data: { state: progress.state, seconds: progress.seconds ?? null },
+    },
+  ]);
+}
+
 /** Stores a script's outcome. The same outcome again overwrites the first: its answer may have been lost. */
 export async function takeOutcome(
   deps: RegionDeps,
   machine: AgentMachine,
+  attemptId: number,
   resultId: number,
   outcome: ScriptOutcome,
 ): Promise<AgentRefusal | null> {
@@ -161,6 +185,7 @@ export async function takeOutcome(
       result: boundedStream(outcome.result),
     });
     await pingSets(trx, machine.id);
+    await notePhaseOwnTime(trx, attemptId, `script:${result.name}`, outcome.seconds);
     await writeEvents(trx, machine, statusEvents(machine, result, status), { kind: 'agent' }, undefined);
     await markMachines(trx, [machine]);
   });

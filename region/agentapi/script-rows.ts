@@ -143,20 +143,24 @@ export async function pingSets(db: Db, machineId: number): Promise<void> {
   );
 }
 
-/** Bytes of the attempt's present phase, for progress bars. */
+/**
+ * Bytes of the attempt's present phase, for progress bars. True when they have grown and the phase's deadline comes near
+ * (less than 20 minutes), so that it should be moved on.
+ */
 export async function notePhaseBytes(
   db: Db,
   attemptId: number,
   phase: string,
   bytes: { done: number; total: number | null },
-): Promise<void> {
-  await db
-    .updateTable('attempt_phases')
-    .set({ bytes_done: Math.round(bytes.done), bytes_total: bytes.total === null ? null : Math.round(bytes.total) })
-    .where('attempt_id', '=', attemptId)
-    .where('name', '=', phase)
-    .where('ended', 'is', null)
-    .execute();
+): Promise<boolean> {
+  const done = Math.round(bytes.done);
+  const total = bytes.total === null ? null : Math.round(bytes.total);
+  const { rows } = await sql<{ near: boolean }>`
+    UPDATE attempt_phases p SET bytes_done = ${done}, bytes_total = ${total} FROM attempts a
+    WHERE p.attempt_id = ${attemptId} AND p.name = ${phase} AND p.ended IS NULL AND a.id = p.attempt_id
+      AND (p.bytes_done IS NULL OR p.bytes_done < ${done})
+    RETURNING a.deadline < now() + interval '20 minutes' AS near`.execute(db);
+  return rows[0]?.near === true;
 }
 
 /**

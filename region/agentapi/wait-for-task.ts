@@ -38,6 +38,8 @@ export async function waitForTask(
   const until = performance.now() + Math.min(Math.max(0, seconds), LONGEST_WAIT_S) * 1000;
   for (;;) {
     const machine = session.systemId === null ? null : await machineForAgent(deps.db, session.systemId);
+    // Deleted while it waited.
+    if (session.systemId !== null && !machine) return { kind: 'leave', next: 'poweroff' };
     const task = await taskFor(deps, session, machine, rackUrl);
     if (task?.kind === 'refused' && machine && session.attemptId !== null) {
       const { attemptId } = session;

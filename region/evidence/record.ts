@@ -66,13 +66,19 @@ async function named(deps: RegionDeps, items: readonly Evidence[]): Promise<Evid
   });
 }
 
+/** An agent's progress is evidence by what it says, which the region keeps itself; that it was forwarded adds nothing. */
+function isChatter(item: Evidence): boolean {
+  return item.kind === 'agent.forward' && item.data.path === '/agent/v1/progress';
+}
+
 /**
  * Keeps a batch of a rack's evidence and moves the phases that it proves. Rows are appended without any machine's lock;
  * only a change of phase goes through the door, where a stale one is ignored.
  */
 export async function recordEvidence(deps: RegionDeps, rackId: string, items: readonly Evidence[]): Promise<void> {
-  if (items.length === 0) return;
-  const known = await placed(deps, await named(deps, items));
+  const telling = items.filter((item) => !isChatter(item));
+  if (telling.length === 0) return;
+  const known = await placed(deps, await named(deps, telling));
   const phases = new Map<number, string>();
   const moves: { systemId: string; attemptId: number; phase: Phase; item: Evidence }[] = [];
   const newest = new Map<number, Evidence>();

@@ -2,10 +2,13 @@ import { RACK_PROTOCOL, type ToRack, ToRegion } from '@ingot/contract/rack.ts';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
 import type { Change, ChangeFeed } from '../deps.ts';
+import { parseWireJson } from './json-text.ts';
 import type { Hello, LinkParts } from './link-parts.ts';
 
 const HELLO_WITHIN_MS = 10_000;
 const BEAT_MS = 5_000;
+/** Pings in a row without an answer. A rack on a loaded host may be late with one or two. */
+const MISSED_BEATS = 4;
 /** New work must not wait for a person to notice; the query is one probe of a small partial index. */
 const WORK_POLL_MS = 250;
 /** Messages of a rack that wait for the database. A rack that is so far ahead is cut off and starts anew. */
@@ -26,12 +29,8 @@ export interface LinkContext {
 }
 
 function parse(data: RawData): ToRegion | null {
-  try {
-    const message = ToRegion.safeParse(JSON.parse(data.toString()));
-    return message.success ? message.data : null;
-  } catch {
-    return null;
-  }
+  const message = ToRegion.safeParse(parseWireJson(data.toString()));
+  return message.success ? message.data : null;
 }
 
 /** Speaks one rack's link until it closes. Messages are handled strictly in order. */
@@ -40,7 +39,7 @@ export function runLink(socket: WebSocket, context: LinkContext): void {
   const timers: NodeJS.Timeout[] = [];
   const inbox: ToRegion[] = [];
   let handling = false;
-  let alive = true;
+  let missed = 0;
   let closed = false;
   let link: { rackId: string; epoch: number } | null = null;
   let unsubscribe: (() => void) | null = null;
@@ -110,11 +109,11 @@ export function runLink(socket: WebSocket, context: LinkContext): void {
 
   async function beat(): Promise<void> {
     if (!link || closed) return;
-    if (!alive) {
+    if (missed >= MISSED_BEATS) {
       socket.terminate();
       return;
     }
-    alive = false;
+    missed += 1;
     socket.ping();
     try {
       if (!(await parts.beat(link.rackId, link.epoch))) close(CLOSE.superseded, 'a newer link is open');
@@ -199,11 +198,11 @@ export function runLink(socket: WebSocket, context: LinkContext): void {
   timers.push(helloLimit);
 
   socket.on('pong', () => {
-    alive = true;
+    missed = 0;
   });
   socket.on('error', (error) => log.warn({ err: error, rack: link?.rackId }, 'rack link broke'));
   socket.on('message', (data, isBinary) => {
-    alive = true;
+    missed = 0;
     const message = isBinary ? null : parse(data);
     if (!message) return close(CLOSE.protocol, 'message not understood');
     if (inbox.length >= INBOX) return close(CLOSE.overrun, 'too many messages at once');

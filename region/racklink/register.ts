@@ -8,6 +8,7 @@ import { admitRack, type Peer } from './admit.ts';
 import { registerBlobRoute } from './blob-route.ts';
 import { registerEnrolment } from './enroll.ts';
 import { forwardedFrom } from './forwarded.ts';
+import { parseWireJson } from './json-text.ts';
 import { runLink } from './link.ts';
 import { isLocalPeer } from './peer.ts';
 import { regionParts } from './region-parts.ts';
@@ -63,11 +64,7 @@ export function registerRackLink(app: FastifyInstance, deps: RegionDeps): void {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: 65_536 }, (_request, body, done) => {
-      try {
-        done(null, JSON.parse(body.toString()));
-      } catch {
-        done(null, undefined);
-      }
+      done(null, parseWireJson(body.toString()));
     });
     registerBlobRoute(scope, deps);
     registerEnrolment(scope, deps);
