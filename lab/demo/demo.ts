@@ -204,12 +204,14 @@ async function invite(story: job.Story, port: number, screen: Screen): Promise<v
   const hosts = Object.fromEntries(
     machines.flatMap(({ hostname, addresses: [address] }) => (address === undefined ? [] : [[hostname, address]])),
   );
-  await lab.sshConfig(story.sshConfig, story.keyFile, 'debian', hosts);
+  // Where `ingot ssh` looks for the way into a lab.
+  const config = path.join(ingot.stateDir, 'ssh_config');
+  await lab.sshConfig(config, story.keyFile, 'debian', hosts);
   const names = Object.keys(hosts);
   screen.say(`
 UI       ${ingot.url}      ${ingot.admin.username} / ${ingot.admin.password}
 remote   ssh -L ${port}:127.0.0.1:${port} root@${os.hostname()}
-login    ssh -F ${story.sshConfig} ${names[0] ?? ''}${names[1] ? `      (or ${names[1]})` : ''}
+login    ssh -F ${config} ${names[0] ?? ''}${names[1] ? `      (or ${names[1]})` : ''}
          INGOT_STATE=${ingot.stateDir} ./ingot ssh ${names[0] ?? ''}
 
 Ctrl-C ends it and removes everything.`);

@@ -51,7 +51,7 @@ export async function startIngot(options: IngotOptions): Promise<Ingot> {
   const created = await tryCommand([process.execPath, ...create], START_LIMIT_MS, `${admin.password}\n`);
   if (created.code !== 0) throw new Error(`createadmin: exit ${created.code}: ${created.stderr.trim().slice(-1000)}`);
   const up = await startDaemon(
-    [process.execPath, program('ingot'), 'up', '--state', stateDir, '--listen', `127.0.0.1:${port}`, '--no-rack'],
+    [process.execPath, program('ingot'), '--state', stateDir, 'up', '--listen', `127.0.0.1:${port}`, '--no-rack'],
     path.join(log, 'up.log'),
   );
   await ledger.addProcess(up);
@@ -83,7 +83,7 @@ export async function startIngot(options: IngotOptions): Promise<Ingot> {
     url: `http://127.0.0.1:${port}/`,
     admin,
     api,
-    cli: (argv) => [process.execPath, program('ingot'), ...argv, '--state', stateDir],
+    cli: (argv) => [process.execPath, program('ingot'), '--state', stateDir, ...argv],
     regionPid: () => childRunning(up, 'region.mjs'),
   };
 }
