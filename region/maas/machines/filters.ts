@@ -2,7 +2,7 @@ import { STATUSES } from '@ingot/core/machine/status.ts';
 import { type Expression, type Kysely, type SqlBool, sql } from 'kysely';
 import type { Tables } from '../../store/schema.ts';
 import { loadAtlas } from '../network/atlas.ts';
-import { findSubnets, findVlans, resolveValues } from '../network/specifier.ts';
+import { findSubnets, findVlans, planOf, type Resolve } from '../network/specifier.ts';
 import type { Person } from '../table.ts';
 import { collectErrors } from '../wire/errors.ts';
 import { normaliseMac, splitWords } from '../wire/scalars.ts';
@@ -250,6 +250,11 @@ const NETWORK = ['subnets', 'vlans', 'fabrics', 'fabric_classes'].flatMap((name)
 async function addNetwork(db: Kysely<Tables>, given: Given, conditions: Condition[], errors: Errors): Promise<void> {
   if (!NETWORK.some((name) => given(name).length > 0)) return;
   const atlas = await loadAtlas(db);
+  const resolve = (field: string, values: string[], find: Resolve): number[] => {
+    const result = find(planOf(atlas), values);
+    if (!result.ok) errors.add(field, result.error);
+    return result.ok ? result.ids : [];
+  };
   const linked = (ids: readonly number[]): Condition =>
     sql`EXISTS (SELECT 1 FROM interfaces i JOIN interface_links l ON l.interface_id = i.id WHERE i.machine_id = m.id AND l.subnet_id = ANY(${ids}::integer[]))`;
   const onVlan = (ids: readonly number[]): Condition =>
@@ -259,7 +264,7 @@ async function addNetwork(db: Kysely<Tables>, given: Given, conditions: Conditio
     const add = (condition: Condition): number => conditions.push(exclude ? sql`NOT ${condition}` : condition);
     const subnets = given(key('subnets'));
     if (subnets.length > 0) {
-      const ids = resolveValues(atlas, atlas.subnets, subnets, findSubnets).map((row) => row.id);
+      const ids = resolve(key('subnets'), subnets, findSubnets);
       if (ids.length === 0) errors.add(key('subnets'), 'No matching subnets found.');
       // Asymmetric on purpose: `subnets` means linked to all of them, the others mean any.
       if (exclude) add(linked(ids));
@@ -267,7 +272,7 @@ async function addNetwork(db: Kysely<Tables>, given: Given, conditions: Conditio
     }
     const vlans = given(key('vlans'));
     if (vlans.length > 0) {
-      const ids = resolveValues(atlas, atlas.vlans, vlans, findVlans).map((row) => row.id);
+      const ids = resolve(key('vlans'), vlans, findVlans);
       if (ids.length === 0) errors.add(key('vlans'), 'No matching VLANs found.');
       add(onVlan(ids));
     }

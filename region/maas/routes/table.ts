@@ -1,6 +1,19 @@
 import type { Resource } from '../table.ts';
 import { accountRoutes } from './account.ts';
+import { bootResourceRoutes } from './boot-resources.ts';
+import { controllerRoutes } from './controllers.ts';
+import { domainRoutes } from './domains.ts';
+import { emptyRoutes } from './empty.ts';
+import { eventRoutes } from './events.ts';
+import { fabricRoutes } from './fabrics.ts';
+import { ipRangeRoutes } from './ipranges.ts';
+import { machineRoutes } from './machines.ts';
+import { nodeRoutes } from './nodes.ts';
 import { placeRoutes } from './places.ts';
+import { resultRoutes } from './results.ts';
+import { settingsRoutes } from './settings.ts';
+import { spaceRoutes } from './spaces.ts';
+import { subnetRoutes } from './subnets.ts';
 import { tagRoutes } from './tags.ts';
 import { userRoutes } from './users.ts';
 import { versionRoutes } from './version.ts';
@@ -10,6 +23,19 @@ export const table: readonly Resource[] = [
   ...versionRoutes,
   ...userRoutes,
   ...accountRoutes,
-  ...placeRoutes,
+  ...machineRoutes,
+  ...nodeRoutes,
+  ...resultRoutes,
+  ...controllerRoutes,
+  ...eventRoutes,
   ...tagRoutes,
+  ...placeRoutes,
+  ...fabricRoutes,
+  ...spaceRoutes,
+  ...subnetRoutes,
+  ...ipRangeRoutes,
+  ...domainRoutes,
+  ...bootResourceRoutes,
+  ...settingsRoutes,
+  ...emptyRoutes,
 ];

@@ -1,0 +1,175 @@
+import type { Kysely } from 'kysely';
+import type { RegionDeps } from '../../deps.ts';
+import { createMachine } from '../../machines/create.ts';
+import { type MachineChange, updateMachine } from '../../machines/update.ts';
+import { readPowerParameters } from '../../store/power-parameters.ts';
+import type { Tables } from '../../store/schema.ts';
+import { commit } from '../change.ts';
+import type { Reply, UserCall } from '../table.ts';
+import { collectErrors, invalidField, REQUIRED } from '../wire/errors.ts';
+import { formBytes, formInteger, normaliseMac, splitWords, strictBoolean } from '../wire/scalars.ts';
+import { allOf, has, lastOf, namesOf, textOf, type Values } from '../wire/values.ts';
+import { callerOf } from './command.ts';
+import { findMachine } from './find.ts';
+import { oneMachine } from './list.ts';
+import { commissionCommand } from './operations.ts';
+
+/** Power types of this server (power-drivers.md lists upstream's; a type is accepted only if a driver exists). */
+const POWER_TYPES = ['ipmi', 'manual'];
+
+interface Power {
+  type: string;
+  parameters: Record<string, string>;
+}
+
+/** power_type, power_parameters (JSON) and power_parameters_NAME, laid over what is stored. */
+function powerOf(values: Values, stored: Power): Power | undefined {
+  const names = namesOf(values).filter(
+    (name) => name.startsWith('power_parameters_') && name !== 'power_parameters_skip_check',
+  );
+  const document = textOf(values, 'power_parameters');
+  if (!has(values, 'power_type') && names.length === 0 && document === undefined) return undefined;
+  const type = lastOf(values, 'power_type') ?? stored.type;
+  if (type !== '' && !POWER_TYPES.includes(type)) {
+    throw invalidField('power_type', `Select a valid choice. ${type} is not one of the available choices.`);
+  }
+  const parameters: Record<string, string> = type === stored.type ? { ...stored.parameters } : {};
+  if (document !== undefined) Object.assign(parameters, parameterDocument(document));
+  for (const name of names) parameters[name.slice('power_parameters_'.length)] = lastOf(values, name) ?? '';
+  if (type === 'ipmi' && (parameters.power_address ?? '') === '' && !skipsCheck(values)) {
+    throw invalidField('power_parameters', 'Power address: This field is required.');
+  }
+  return { type, parameters };
+}
+
+const skipsCheck = (values: Values): boolean => strictBoolean(values, 'power_parameters_skip_check', false);
+
+function parameterDocument(text: string): Record<string, string> {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    throw invalidField('power_parameters', 'Enter valid JSON.');
+  }
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
+    throw invalidField('power_parameters', 'Enter a JSON object.');
+  }
+  return Object.fromEntries(Object.entries(document).map(([key, value]) => [key, value === null ? '' : String(value)]));
+}
+
+/** `arch/subarch`: a bare architecture gets `/generic`, or the subarchitecture given beside it. */
+function architectureOf(values: Values): string | undefined {
+  const text = textOf(values, 'architecture');
+  if (text === undefined) return undefined;
+  const subarchitecture = textOf(values, 'subarchitecture');
+  if (text.includes('/') && subarchitecture !== undefined) {
+    throw invalidField('subarchitecture', 'Subarchitecture cannot be specified twice.');
+  }
+  const whole = text.includes('/') ? text : `${text}/${subarchitecture ?? 'generic'}`;
+  if (!/^[a-z0-9_]+\/[a-z0-9_.-]+$/i.test(whole)) {
+    throw invalidField('architecture', `'${whole}' is not a valid architecture.`);
+  }
+  return whole;
+}
+
+/** Database id of a named thing; by name, for domains also by id. */
+async function referenceOf(
+  db: Kysely<Tables>,
+  values: Values,
+  field: 'zone' | 'pool' | 'domain',
+): Promise<number | undefined> {
+  const text = textOf(values, field);
+  if (text === undefined) return undefined;
+  const table = ({ zone: 'zones', pool: 'pools', domain: 'domains' } as const)[field];
+  const byName = await db.selectFrom(table).select('id').where('name', '=', text).executeTakeFirst();
+  if (byName !== undefined) return byName.id;
+  if (field === 'domain' && /^\d{1,9}$/.test(text)) {
+    const byId = await db.selectFrom(table).select('id').where('id', '=', Number(text)).executeTakeFirst();
+    if (byId !== undefined) return byId.id;
+  }
+  throw invalidField(field, 'Select a valid choice. That choice is not one of the available choices.');
+}
+
+/** What create and update have in common. */
+async function sharedFields(call: UserCall): Promise<MachineChange> {
+  const { values } = call;
+  const { db } = call.deps;
+  const minHweKernel = lastOf(values, 'min_hwe_kernel');
+  if (minHweKernel !== undefined && minHweKernel !== '' && !/^(hwe|ga)-/.test(minHweKernel)) {
+    throw invalidField('min_hwe_kernel', 'Invalid kernel: it begins with hwe- or ga-.');
+  }
+  return {
+    hostname: textOf(values, 'hostname'),
+    architecture: architectureOf(values),
+    description: lastOf(values, 'description'),
+    domainId: await referenceOf(db, values, 'domain'),
+    zoneId: await referenceOf(db, values, 'zone'),
+    poolId: await referenceOf(db, values, 'pool'),
+    cpuCount: formInteger(values, 'cpu_count', { min: 0 }),
+    memory: formInteger(values, 'memory', { min: 0 }),
+    minHweKernel,
+  };
+}
+
+/**
+ * Adds a machine by hand. MACs are required unless its BMC is known (then its first boot tells them). Administrators'
+ * machines are commissioned at once unless `commission=false`; a refusal of that is not an error (as upstream).
+ */
+export async function createByForm(call: UserCall): Promise<Reply> {
+  const { values, deps } = call;
+  const errors = collectErrors();
+  const macs = splitWords(allOf(values, 'mac_addresses'));
+  for (const text of macs) {
+    if (normaliseMac(text) === null) errors.add('mac_addresses', `'${text}' is not a valid MAC address.`);
+  }
+  if (strictBoolean(values, 'deployed', false)) {
+    errors.add('deployed', 'Machines that run already cannot be added to this server.');
+  }
+  const isIpmi = textOf(values, 'power_type') === 'ipmi';
+  if (macs.length === 0 && !isIpmi) errors.add('mac_addresses', REQUIRED);
+  if (textOf(values, 'architecture') === undefined && !isIpmi) errors.add('architecture', REQUIRED);
+  errors.throwIfAny();
+  const { architecture, ...shared } = await sharedFields(call);
+  // A plain user adds a machine, but where it stands is for administrators to say.
+  const placed = call.user.admin ? shared : { ...shared, zoneId: undefined, poolId: undefined };
+  const created = await createMachine(deps, {
+    ...placed,
+    architecture: architecture ?? '',
+    // Without an architecture the machine must boot from the network first, which tells the right MACs.
+    macAddresses: architecture === undefined ? [] : macs.map((mac) => normaliseMac(mac) ?? mac),
+    power: powerOf(values, { type: '', parameters: {} }),
+  });
+  if (call.user.admin && strictBoolean(values, 'commission', true)) {
+    await deps.door.apply(created.systemId, commissionCommand(call), callerOf(call));
+  }
+  return await oneMachine(deps, created.id);
+}
+
+export async function updateByForm(call: UserCall): Promise<Reply> {
+  const machine = await findMachine(call.deps.db, call.user, call.path.system_id ?? '', 'admin');
+  const stored = await readPowerParameters(call.deps, machine.system_id);
+  const power = powerOf(call.values, stored);
+  const change = await sharedFields(call);
+  const swapSize = formBytes(call.values, 'swap_size');
+  const hweKernel = lastOf(call.values, 'hwe_kernel');
+  await updateMachine(call.deps, machine.system_id, { ...change, power });
+  await updateRest(call.deps, machine.id, swapSize, hweKernel);
+  return await oneMachine(call.deps, machine.id);
+}
+
+async function updateRest(
+  deps: RegionDeps,
+  machineId: number,
+  swapSize: number | undefined,
+  hweKernel: string | undefined,
+): Promise<void> {
+  if (swapSize === undefined && hweKernel === undefined) return;
+  await commit(deps, async (trx) => {
+    await trx
+      .updateTable('machines')
+      .set((eb) => ({ swap_size: swapSize, hwe_kernel: hweKernel, version: eb('version', '+', 1) }))
+      .where('id', '=', machineId)
+      .execute();
+    await trx.insertInto('body_dirty').values({ machine_id: machineId }).execute();
+  });
+}
