@@ -19,8 +19,10 @@ export const BootEntry = z.object({
   hostname: z.string(),
   macs: z.array(z.string()),
   target: z.enum(['ephemeral', 'local', 'poweroff']),
-  /** Open attempt, for the ticket; null = no ticket may be issued. */
+  /** Open attempt, for the ticket; null = no ticket may be issued, unless `enlist` says so. */
   attempt: z.number().int().nullable(),
+  /** A New machine without an attempt that boots by itself may report itself again (ticket with attempt null). */
+  enlist: z.boolean().optional(),
   architecture: z.string(),
   kernelOptions: z.string(),
 });

@@ -16,7 +16,7 @@ export function decideBoot(snapshot: Snapshot | null, mac: string | null, machin
     return { kind: 'local', machine, why: 'unknown machine, enlistment is off' };
   if (machine?.target === 'local') return { kind: 'local', machine, why: 'deployed or at rest' };
   if (machine?.target === 'poweroff') return { kind: 'poweroff', machine };
-  if (machine !== null && machine.attempt === null) {
+  if (machine !== null && machine.attempt === null && machine.enlist !== true) {
     return { kind: 'wait', machine, why: 'nothing is being done with this machine' };
   }
   const architecture = architectureOf(machine?.architecture ?? '');

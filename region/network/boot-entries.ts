@@ -8,13 +8,15 @@ interface Row {
   boot_target: BootEntry['target'];
   architecture: string;
   attempt: number | null;
+  status: string;
   macs: string[];
   kernel_opts: string | null;
 }
 
 /**
  * What racks answer these machines' network boots with (all machines without `systemIds`). A ticket may only be issued
- * while an attempt is open and the machine is meant to boot for it: its power-on was ordered, or a person switches it.
+ * while an attempt is open and the machine is meant to boot for it: its power-on was ordered, or a person switches it;
+ * and to a machine in rescue mode, whose attempt has ended but whose system may be restarted by its user.
  * A machine without a known card cannot be recognised and has no entry.
  */
 export async function bootEntries(
@@ -24,7 +26,9 @@ export async function bootEntries(
   const chosen = systemIds === undefined ? sql`true` : sql`m.system_id = ANY(${[...systemIds]}::text[])`;
   const { rows } = await sql<Row>`
     SELECT m.system_id, m.hostname, m.boot_target, m.architecture, i.macs, t.kernel_opts,
-      CASE WHEN a.ended IS NULL AND a.phase <> 'power-off' AND m.power_want IS DISTINCT FROM 'off' THEN a.id END AS attempt
+      m.status,
+      CASE WHEN (a.ended IS NULL OR m.status = 'RESCUE_MODE') AND a.phase <> 'power-off'
+        AND m.power_want IS DISTINCT FROM 'off' THEN a.id END AS attempt
     FROM machines m
     JOIN LATERAL (SELECT array_agg(mac ORDER BY id) AS macs FROM interfaces
       WHERE machine_id = m.id AND type = 'physical' AND mac IS NOT NULL) i ON i.macs IS NOT NULL
@@ -39,6 +43,7 @@ export async function bootEntries(
     macs: row.macs,
     target: row.boot_target,
     attempt: row.attempt,
+    enlist: row.status === 'NEW' && row.attempt === null,
     architecture: row.architecture,
     kernelOptions: row.kernel_opts ?? '',
   }));
