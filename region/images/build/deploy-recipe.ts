@@ -4,39 +4,10 @@ const REVISION = 1;
 export type DeployKernel = 'cloud' | 'generic';
 
 const PACKAGES = [
-  ...[
-    'systemd',
-    'systemd-sysv',
-    'systemd-resolved',
-    'libpam-systemd',
-    'udev',
-    'dbus',
-    'kmod',
-    'initramfs-tools',
-    'zstd',
-  ],
-  ...[
-    'cloud-init',
-    'cloud-guest-utils',
-    'netplan.io',
-    'iproute2',
-    'iputils-ping',
-    'openssh-server',
-    'sudo',
-    'ca-certificates',
-  ],
-  ...[
-    'grub-common',
-    'grub2-common',
-    'grub-pc-bin',
-    'efibootmgr',
-    'e2fsprogs',
-    'dosfstools',
-    'gdisk',
-    'fdisk',
-    'parted',
-  ],
-  ...['curl', 'less', 'nano', 'procps'],
+  ...'systemd systemd-sysv systemd-resolved libpam-systemd udev dbus kmod initramfs-tools zstd'.split(' '),
+  ...'cloud-init cloud-guest-utils netplan.io iproute2 iputils-ping openssh-server sudo ca-certificates'.split(' '),
+  ...'grub-common grub2-common grub-pc-bin efibootmgr e2fsprogs dosfstools gdisk fdisk parted'.split(' '),
+  ...'curl less nano procps'.split(' '),
 ];
 
 const SIGNED_LOADERS: Partial<Record<string, string[]>> = {
@@ -44,7 +15,7 @@ const SIGNED_LOADERS: Partial<Record<string, string[]>> = {
 };
 
 const PATH_EXCLUDES = [
-  ...['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/info/*', '/usr/share/lintian/*', '/usr/share/locale/*'],
+  ...'/usr/share/doc/* /usr/share/man/* /usr/share/info/* /usr/share/lintian/* /usr/share/locale/*'.split(' '),
 ];
 
 /** Keeps licences, which must travel with the programs. */

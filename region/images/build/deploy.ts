@@ -39,16 +39,18 @@ export async function buildDeploy(
   if (stored === null) {
     const workDir = join(build.workDir, `deploy.${process.pid}`);
     const tree = join(workDir, 'tree');
-    await rm(workDir, { recursive: true, force: true });
-    await mkdir(workDir, { recursive: true });
-    await mkdir(directory, { recursive: true });
-    await timed(seconds, 'packages', build, () => bootstrapTree({ ...recipe, target: tree }, build));
-    await customise(tree);
     const archive = join(directory, `${ARCHIVE}.new`);
-    await timed(seconds, 'archive', build, () => pack(tree, archive));
-    stored = { key, version: today(), kernelVersion: '' };
-    await store(directory, stored, { [ARCHIVE]: archive });
-    await rm(workDir, { recursive: true, force: true });
+    try {
+      await mkdir(workDir, { recursive: true });
+      await mkdir(directory, { recursive: true });
+      await timed(seconds, 'packages', build, () => bootstrapTree({ ...recipe, target: tree }, build));
+      await customise(tree);
+      await timed(seconds, 'archive', build, () => pack(tree, archive));
+      stored = { key, version: today(), kernelVersion: '' };
+      await store(directory, stored, { [ARCHIVE]: archive });
+    } finally {
+      await rm(workDir, { recursive: true, force: true });
+    }
   }
   return {
     purpose: 'deploy',

@@ -24,10 +24,14 @@ export async function buildEphemeral(build: BuildInput & { agent: string }): Pro
   const seconds: Record<string, number> = {};
   let stored = build.refresh === true ? null : await findStored(directory, key, STORED_FILES);
   if (stored === null) {
-    const made = await makeSystem(recipe, build, seconds);
-    stored = { key, version: made.version, kernelVersion: made.kernel };
-    await store(directory, stored, made.files);
-    await rm(made.workDir, { recursive: true, force: true });
+    const workDir = join(build.workDir, `ephemeral.${process.pid}`);
+    try {
+      const made = await makeSystem(recipe, build, workDir, seconds);
+      stored = { key, version: made.version, kernelVersion: made.kernel };
+      await store(directory, stored, made.files);
+    } finally {
+      await rm(workDir, { recursive: true, force: true });
+    }
   }
   const initrd = join(directory, 'initrd');
   await timed(seconds, 'initrd', build, () =>
@@ -52,16 +56,15 @@ export async function buildEphemeral(build: BuildInput & { agent: string }): Pro
 interface MadeSystem {
   version: string;
   kernel: string;
-  workDir: string;
   files: Record<string, string>;
 }
 
 async function makeSystem(
   recipe: EphemeralRecipe,
   build: BuildInput,
+  workDir: string,
   seconds: Record<string, number>,
 ): Promise<MadeSystem> {
-  const workDir = join(build.workDir, `ephemeral.${process.pid}`);
   const tree = join(workDir, 'tree');
   await rm(workDir, { recursive: true, force: true });
   await mkdir(workDir, { recursive: true });
@@ -72,12 +75,10 @@ async function makeSystem(
   const beside = (name: string) => join(build.outDir, 'ephemeral', `${name}.new`);
   await copyFile(join(tree, 'boot', `vmlinuz-${kernel}`), beside('vmlinuz'));
   await timed(seconds, 'prune', build, () => prune(tree, kernel, recipe));
-  await timed(seconds, 'drivers', build, () =>
-    writeModulesPart(tree, kernel, workDir, beside('netboot-modules.cpio.zst')),
-  );
+  await timed(seconds, 'drivers', build, () => writeModulesPart(tree, kernel, beside('netboot-modules.cpio.zst')));
   await timed(seconds, 'squashfs', build, () => pack(tree, beside('root.squashfs'), build));
   const files = Object.fromEntries(STORED_FILES.map((name) => [name, beside(name)]));
-  return { version: today(), kernel, workDir, files };
+  return { version: today(), kernel, files };
 }
 
 async function pack(tree: string, target: string, build: BuildInput): Promise<void> {
@@ -114,5 +115,5 @@ async function prune(tree: string, kernel: string, recipe: EphemeralRecipe): Pro
   }
   // Keys that every machine booted from this image would share.
   await run('find', [join(tree, 'etc/ssh'), '-name', 'ssh_host_*', '-delete']);
-  await run('depmod', ['-b', tree, kernel]);
+  await run('chroot', [tree, 'depmod', kernel]);
 }

@@ -10,11 +10,11 @@ import { run } from './run.ts';
  * The part of the initrd that belongs to a squashfs: its kernel's network drivers and its static busybox. Written zstd
  * compressed to `target`.
  */
-export async function writeModulesPart(tree: string, kernel: string, workDir: string, target: string): Promise<void> {
+export async function writeModulesPart(tree: string, kernel: string, target: string): Promise<void> {
   const busybox = await readFile(join(tree, 'bin/busybox'));
   const entries: CpioEntry[] = [
     { path: 'bin/busybox', kind: 'file', mode: 0o755, content: busybox },
-    ...(await netbootModules(tree, kernel, workDir)),
+    ...(await netbootModules(tree, kernel)),
   ];
   await writeCompressed(cpioArchive(entries), target, 15);
 }

@@ -1,63 +1,22 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CpioEntry } from './cpio.ts';
 import { run } from './run.ts';
 
 /** Drivers that must be in the initramfs: the way to the rack, and what the root image is mounted with. */
 const WANTED = [
-  ...[
-    'virtio_pci',
-    'virtio_mmio',
-    'virtio_net',
-    'e1000',
-    'e1000e',
-    'igb',
-    'igbvf',
-    'igc',
-    'ixgbe',
-    'ixgbevf',
-    'i40e',
-    'iavf',
-    'ice',
-  ],
-  ...[
-    'tg3',
-    'bnx2',
-    'bnx2x',
-    'bnxt_en',
-    'be2net',
-    'qede',
-    'mlx4_en',
-    'mlx5_core',
-    'r8169',
-    '8139cp',
-    '8139too',
-    'pcnet32',
-  ],
-  ...[
-    'forcedeth',
-    'sky2',
-    'atl1c',
-    'alx',
-    'atlantic',
-    'enic',
-    'sfc',
-    'cxgb4',
-    'nfp',
-    'ena',
-    'vmxnet3',
-    'hv_netvsc',
-    'hv_vmbus',
-  ],
-  ...['xen-netfront', 'realtek', 'broadcom', 'overlay', 'squashfs', 'loop'],
+  ...'virtio_pci virtio_mmio virtio_net e1000 e1000e igb igbvf igc ixgbe ixgbevf i40e iavf ice'.split(' '),
+  ...'tg3 bnx2 bnx2x bnxt_en be2net qede mlx4_en mlx5_core r8169 8139cp 8139too pcnet32'.split(' '),
+  ...'forcedeth sky2 atl1c alx atlantic enic sfc cxgb4 nfp ena vmxnet3 hv_netvsc hv_vmbus'.split(' '),
+  ...'xen-netfront realtek broadcom overlay squashfs loop'.split(' '),
 ];
 
 /**
  * Files below lib/modules/VERSION for the wanted drivers and all they depend on, with the indexes busybox's modprobe reads.
  * Drivers the kernel has built in or does not know are passed over.
  */
-export async function netbootModules(tree: string, version: string, workDir: string): Promise<CpioEntry[]> {
+export async function netbootModules(tree: string, version: string): Promise<CpioEntry[]> {
   const base = join(tree, 'lib/modules', version);
   const dependencies = parseModulesDep(await readFile(join(base, 'modules.dep'), 'utf8'));
   const chosen = new Set<string>();
@@ -73,7 +32,7 @@ export async function netbootModules(tree: string, version: string, workDir: str
       content,
     });
   }
-  entries.push(...(await indexes(entries, base, version, workDir)));
+  entries.push(...(await indexes(entries, tree, version)));
   return entries;
 }
 
@@ -116,8 +75,11 @@ async function moduleContent(path: string): Promise<Buffer> {
   });
 }
 
-async function indexes(entries: CpioEntry[], base: string, version: string, workDir: string): Promise<CpioEntry[]> {
-  const root = join(workDir, 'netboot-modules');
+/** Made by the tree's own depmod, as the host may have none. */
+async function indexes(entries: CpioEntry[], tree: string, version: string): Promise<CpioEntry[]> {
+  const scratch = 'tmp/netboot-modules';
+  const root = join(tree, scratch);
+  const base = join(tree, 'lib/modules', version);
   for (const entry of entries) {
     if (entry.kind !== 'file') continue;
     await mkdir(join(root, entry.path, '..'), { recursive: true });
@@ -127,7 +89,7 @@ async function indexes(entries: CpioEntry[], base: string, version: string, work
   for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo']) {
     await writeFile(join(directory, name), await readFile(join(base, name)));
   }
-  await run('depmod', ['-b', root, version]);
+  await run('chroot', [tree, 'depmod', '-b', `/${scratch}`, version]);
   const made: CpioEntry[] = [];
   for (const name of (await readdir(directory)).sort()) {
     // The binary indexes are kmod's; busybox reads the text ones.
@@ -135,5 +97,6 @@ async function indexes(entries: CpioEntry[], base: string, version: string, work
     const content = await readFile(join(directory, name));
     made.push({ path: `lib/modules/${version}/${name}`, kind: 'file', mode: 0o644, content });
   }
+  await rm(root, { recursive: true, force: true });
   return made;
 }
