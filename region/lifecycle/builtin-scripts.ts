@@ -29,20 +29,23 @@ const commissioning = (name: string, shape: Shape): BuiltinScript => ({
   tags: ['node', ...(shape.tags ?? [])],
 });
 
-/** In the order in which they run. */
+/**
+ * In the order in which they run. Limits are wider than upstream's 10 to 60 s: the first script that asks for the inventory
+ * pays for it, and a slow or busy machine must not fail for that; what hangs is still ended in minutes.
+ */
 export const BUILTIN_SCRIPTS: readonly BuiltinScript[] = [
-  commissioning('20-maas-01-install-lldpd', { parallel: SERIAL, timeoutSeconds: 30 }),
-  commissioning('20-maas-02-dhcp-unconfigured-ifaces', { parallel: SERIAL, timeoutSeconds: 10 }),
-  commissioning('20-maas-03-machine-resources', { parallel: SERIAL, timeoutSeconds: 60, tags: ['deploy-info'] }),
+  commissioning('20-maas-01-install-lldpd', { parallel: SERIAL, timeoutSeconds: 180 }),
+  commissioning('20-maas-02-dhcp-unconfigured-ifaces', { parallel: SERIAL, timeoutSeconds: 180 }),
+  commissioning('20-maas-03-machine-resources', { parallel: SERIAL, timeoutSeconds: 180, tags: ['deploy-info'] }),
   commissioning('30-maas-01-bmc-config', { parallel: SERIAL, timeoutSeconds: 300, tags: ['bmc-config'] }),
-  commissioning('40-maas-01-machine-config-hints', { parallel: SERIAL, timeoutSeconds: 60 }),
-  commissioning('50-maas-01-commissioning', { parallel: SERIAL, timeoutSeconds: 60, tags: ['deploy-info'] }),
-  commissioning('maas-capture-lldpd', { parallel: ANY, timeoutSeconds: 60 }),
-  commissioning('maas-get-fruid-api-data', { parallel: ANY, timeoutSeconds: 60 }),
-  commissioning('maas-kernel-cmdline', { parallel: ANY, timeoutSeconds: 10 }),
-  commissioning('maas-list-modaliases', { parallel: ANY, timeoutSeconds: 10, tags: ['deploy-info'] }),
+  commissioning('40-maas-01-machine-config-hints', { parallel: SERIAL, timeoutSeconds: 180 }),
+  commissioning('50-maas-01-commissioning', { parallel: SERIAL, timeoutSeconds: 180, tags: ['deploy-info'] }),
+  commissioning('maas-capture-lldpd', { parallel: ANY, timeoutSeconds: 180 }),
+  commissioning('maas-get-fruid-api-data', { parallel: ANY, timeoutSeconds: 180 }),
+  commissioning('maas-kernel-cmdline', { parallel: ANY, timeoutSeconds: 180 }),
+  commissioning('maas-list-modaliases', { parallel: ANY, timeoutSeconds: 180, tags: ['deploy-info'] }),
   commissioning('maas-lshw', { parallel: ANY, timeoutSeconds: 300, tags: ['deploy-info'] }),
-  commissioning('maas-serial-ports', { parallel: ANY, timeoutSeconds: 60, tags: ['deploy-info'] }),
+  commissioning('maas-serial-ports', { parallel: ANY, timeoutSeconds: 180, tags: ['deploy-info'] }),
   commissioning('maas-support-info', { parallel: ANY, timeoutSeconds: 300, tags: ['deploy-info'] }),
   {
     name: 'smartctl-validate',
