@@ -93,7 +93,12 @@ async function play(options: DemoOptions, screen: Screen, ledger: Ledger): Promi
   const players = lab.machines.map((spec, index) => {
     const row = rows[index];
     if (!row) throw new Error('as many rows as machines');
-    return playMachine(story, spec, row, options.once, screen);
+    return playMachine(story, spec, row, options.once, screen).catch((error: unknown) => {
+      row.doing = 'failed';
+      row.since = Date.now();
+      screen.say(`\n${row.name}: ${error instanceof Error ? error.message : String(error)}\n`);
+      throw error;
+    });
   });
   const all = Promise.allSettled(players);
   await watch(ingot, rows, screen, Promise.race([all, options.interrupted]));
@@ -101,9 +106,7 @@ async function play(options: DemoOptions, screen: Screen, ledger: Ledger): Promi
   const results = await all;
   const machineSeconds = since(machinesFrom);
 
-  const failures = results.flatMap((result) => (result.status === 'rejected' ? [String(result.reason)] : []));
   const reports = await Promise.all(rows.map((row, index) => report(ingot, row, results[index])));
-  for (const failure of failures) screen.say(`\n${failure}`);
   for (const machine of reports) {
     screen.say(`\n${machine.name} (${machine.firmware}): ${machine.finalStatus} after ${clock(machine.seconds)}`);
     for (const phase of machine.phases) {
@@ -114,7 +117,7 @@ async function play(options: DemoOptions, screen: Screen, ledger: Ledger): Promi
   screen.say(
     `\nstart ${clock(startSeconds)} · images ${clock(imageSeconds)} · machines ${clock(machineSeconds)} · of that Ingot's own ${ownSeconds.toFixed(1)} s`,
   );
-  const ok = failures.length === 0;
+  const ok = results.every((result) => result.status === 'fulfilled');
   if (options.json) {
     const totalSeconds = Math.round(since(begun) * 10) / 10;
     process.stdout.write(`${JSON.stringify({ ok, machines: reports, ownSeconds, totalSeconds })}\n`);
