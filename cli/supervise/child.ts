@@ -6,6 +6,7 @@ import type { LogFile } from './log-file.ts';
 const STOP_WITHIN_MS = 10_000;
 const SETPRIV = '/usr/bin/setpriv';
 const TAIL_BYTES = 4096;
+const ROTATE_EVERY_MS = 5000;
 
 export interface ChildSpec {
   name: string;
@@ -24,7 +25,7 @@ export interface SupervisedChild {
 }
 
 /**
- * Keeps a program running. Its two outputs go to the log. setpriv asks the kernel to end it when this process dies, also
+ * Keeps a program running, its two outputs in the log. setpriv asks the kernel to end it when this process dies, also
  * by kill -9, and then becomes the program itself, so the pid is the program's.
  */
 export function supervise(spec: ChildSpec): SupervisedChild {
@@ -37,16 +38,9 @@ export function supervise(spec: ChildSpec): SupervisedChild {
   const start = () => {
     timer = null;
     const started = performance.now();
-    let tail = '';
     const [command = '', ...rest] = bound(spec.argv);
-    const running = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: spec.env });
+    const running = spawn(command, rest, { stdio: ['ignore', spec.log.fd, spec.log.fd], env: spec.env });
     child = running;
-    const keep = (chunk: Buffer) => {
-      spec.log.write(chunk);
-      tail = (tail + chunk.toString()).slice(-TAIL_BYTES);
-    };
-    running.stdout?.on('data', keep);
-    running.stderr?.on('data', keep);
     let ended = false;
     const end = (how: string) => {
       if (ended) return;
@@ -56,12 +50,14 @@ export function supervise(spec: ChildSpec): SupervisedChild {
       if (stopping) return;
       const waitMs = wait.ended(performance.now() - started);
       timer = setTimeout(start, waitMs);
-      spec.onEnd({ how, tail, waitMs });
+      spec.onEnd({ how, tail: spec.log.tail(TAIL_BYTES), waitMs });
     };
     running.on('error', (error) => end(error.message));
     running.on('close', (code, signal) => end(signal ? `signal ${signal}` : `exit ${code}`));
   };
   start();
+  const rotation = setInterval(() => spec.log.rotate(), ROTATE_EVERY_MS);
+  rotation.unref();
 
   return {
     name: spec.name,
@@ -69,15 +65,18 @@ export function supervise(spec: ChildSpec): SupervisedChild {
     async stop() {
       stopping = true;
       if (timer) clearTimeout(timer);
+      clearInterval(rotation);
       const running = child;
-      if (!running) return;
-      const closed = new Promise<void>((resolve) => {
-        gone = resolve;
-      });
-      running.kill('SIGTERM');
-      const force = setTimeout(() => running.kill('SIGKILL'), STOP_WITHIN_MS);
-      await closed;
-      clearTimeout(force);
+      if (running) {
+        const closed = new Promise<void>((resolve) => {
+          gone = resolve;
+        });
+        running.kill('SIGTERM');
+        const force = setTimeout(() => running.kill('SIGKILL'), STOP_WITHIN_MS);
+        await closed;
+        clearTimeout(force);
+      }
+      spec.log.close();
     },
   };
 }

@@ -1,36 +1,52 @@
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import path from 'node:path';
 
 export interface LogFile {
-  write(chunk: Buffer): void;
+  /** For the child to write to: it then never depends on anybody reading, and its last words are kept. */
+  fd: number;
+  /** Call now and then: at its limit the content moves to NAME.1, that to NAME.2 and so on. */
+  rotate(): void;
+  /** The end of what was written. */
+  tail(bytes: number): string;
   close(): void;
 }
 
 export const LOG_LIMITS = { bytes: 16 * 2 ** 20, kept: 3 };
 
 /**
- * Appends to `file`; at its limit the file becomes NAME.1, that NAME.2 and so on, `kept` files in all. Written at once and
- * whole: what a child said before it died must be there.
+ * A log that others append to: `kept` files in all. The child holds the file open, so it is copied and emptied rather
+ * than renamed; it appends (O_APPEND), so it goes on at the beginning. A line written in that instant can be lost.
  */
 export function logFile(file: string, limits = LOG_LIMITS): LogFile {
   mkdirSync(path.dirname(file), { recursive: true });
-  let fd = openSync(file, 'a', 0o640);
-  let size = fstatSync(fd).size;
-  const rotate = () => {
-    closeSync(fd);
-    rmSync(`${file}.${limits.kept - 1}`, { force: true });
-    for (let n = limits.kept - 2; n >= 0; n -= 1) {
-      const from = n === 0 ? file : `${file}.${n}`;
-      if (existsSync(from)) renameSync(from, `${file}.${n + 1}`);
-    }
-    fd = openSync(file, 'a', 0o640);
-    size = 0;
-  };
+  const fd = openSync(file, 'a+', 0o640);
   return {
-    write(chunk) {
-      if (size > 0 && size + chunk.length > limits.bytes) rotate();
-      for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
-      size += chunk.length;
+    fd,
+    rotate() {
+      if (fstatSync(fd).size < limits.bytes) return;
+      rmSync(`${file}.${limits.kept - 1}`, { force: true });
+      for (let n = limits.kept - 2; n >= 1; n -= 1) {
+        if (existsSync(`${file}.${n}`)) renameSync(`${file}.${n}`, `${file}.${n + 1}`);
+      }
+      if (limits.kept > 1) copyFileSync(file, `${file}.1`);
+      ftruncateSync(fd);
+    },
+    tail(bytes) {
+      const { size } = fstatSync(fd);
+      const buffer = Buffer.alloc(Math.min(bytes, size));
+      const read = readSync(fd, buffer, 0, buffer.length, size - buffer.length);
+      return buffer.subarray(0, read).toString();
     },
     close: () => closeSync(fd),
   };

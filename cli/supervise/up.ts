@@ -82,6 +82,8 @@ function prepare(stateDir: string): void {
 export function rackArguments(stateDir: string, options: UpOptions): string[] {
   const argv = ['--state', stateDir, '--region', `unix:${path.join(stateDir, 'run', 'rack.sock')}`];
   for (const address of options.rackAddress ?? []) argv.push('--address', address);
+  // On one host the rack links the region's own blobs instead of copying them.
+  argv.push('--blobs', path.join(stateDir, 'blobs'));
   for (const name of options.rackInterface ?? []) argv.push('--interface', name);
   return argv;
 }
@@ -116,16 +118,18 @@ async function firstAdmin(context: CliContext, stateDir: string): Promise<void> 
   context.stdout.write(`Log in as admin with the password ${account.password} (shown once)\n`);
 }
 
-/** The newest line that the child wrote, taken out of its JSON when it is a log record. */
-function lastWords(tail: string): string {
+const WARNING = 40;
+
+/** The last complaint that the child wrote: a plain line, or the text of a log record from warning up. */
+export function lastWords(tail: string): string {
   const line = tail.trimEnd().split('\n').at(-1) ?? '';
   try {
     const record: unknown = JSON.parse(line);
-    if (typeof record === 'object' && record !== null && 'msg' in record) return String(record.msg);
+    if (typeof record !== 'object' || record === null || !('msg' in record) || !('level' in record)) return '';
+    return Number(record.level) >= WARNING ? String(record.msg).slice(0, 300) : '';
   } catch {
-    // Not a log record.
+    return line.slice(0, 300);
   }
-  return line.slice(0, 300);
 }
 
 function urlOf(listen: string): string {
