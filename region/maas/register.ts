@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { RegionDeps } from '../deps.ts';
 import { regionIdentities } from './identities.ts';
+import { startRenderer } from './machines/renderer.ts';
 import { mountDialect } from './mount.ts';
 
 /**
@@ -9,4 +10,6 @@ import { mountDialect } from './mount.ts';
  */
 export async function registerMaasDialect(app: FastifyInstance, deps: RegionDeps): Promise<void> {
   await mountDialect(app, deps, regionIdentities(deps));
+  const stop = startRenderer(deps);
+  app.addHook('onClose', stop);
 }

@@ -11,6 +11,7 @@ import {
   forbidden,
   invalidField,
   invalidForm,
+  type MaasError,
   noMatch,
   PERMISSION_DENIED,
   REQUIRED,
@@ -130,22 +131,39 @@ function demandKind(call: UserCall, kind: string): void {
     throw forbidden("Unable to create dynamic IP range. You don't have sufficient privileges.");
 }
 
-async function guarded(kind: string, change: () => Promise<number>): Promise<number> {
+function conflictOf(kind: string): MaasError {
+  const word = kind === 'dynamic-range' ? 'dynamic' : 'reserved';
+  return invalidForm({ __all__: [`Requested ${word} range conflicts with an existing IP address or range.`] });
+}
+
+/** Given addresses and dynamic ranges exclude each other in the schema; ranges of either kind may not overlap besides. */
+async function guarded(
+  call: UserCall,
+  fields: RangeFields,
+  own: number | null,
+  change: () => Promise<number>,
+): Promise<number> {
+  const other = await call.deps.db
+    .selectFrom('address_spans')
+    .select('id')
+    .where('kind', 'in', Object.values(KINDS))
+    .where(sql<boolean>`span && inetrange(${fields.start}::inet, ${fields.end}::inet, '[]')`)
+    .where('id', 'is distinct from', own)
+    .limit(1)
+    .executeTakeFirst();
+  if (other !== undefined) throw conflictOf(fields.kind);
   try {
     return await change();
   } catch (error) {
-    if (sqlState(error) !== EXCLUSION_VIOLATION) throw error;
-    const word = kind === 'dynamic-range' ? 'dynamic' : 'reserved';
-    throw invalidForm({
-      __all__: [`Requested ${word} range conflicts with an existing IP address or range.`],
-    });
+    if (sqlState(error) === EXCLUSION_VIOLATION) throw conflictOf(fields.kind);
+    throw error;
   }
 }
 
 async function create(call: UserCall): Promise<Reply> {
   const fields = await fieldsOf(call, null);
   demandKind(call, fields.kind);
-  const id = await guarded(fields.kind, () =>
+  const id = await guarded(call, fields, null, () =>
     commit(call.deps, async (trx) => {
       const row = await trx
         .insertInto('address_spans')
@@ -180,7 +198,7 @@ async function update(call: UserCall): Promise<Reply> {
       ? undefined
       : await call.deps.db.selectFrom('users').select('id').where('username', '=', username).executeTakeFirst();
   if (username !== undefined && owner === undefined) throw invalidField('user', `User '${username}' does not exist.`);
-  await guarded(fields.kind, () =>
+  await guarded(call, fields, row.id, () =>
     commit(call.deps, async (trx) => {
       await trx
         .updateTable('address_spans')
