@@ -4,7 +4,6 @@ export interface CliContext {
     stateDir: string;
     url: string | undefined;
     apiKey: string | undefined;
-    databaseUrl: string | undefined;
     profileFile: string;
   };
   /** Folder of the bundles: ingot.mjs, region.mjs, rack.mjs … */

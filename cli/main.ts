@@ -13,7 +13,6 @@ function contextOf(env: NodeJS.ProcessEnv): CliContext {
       stateDir: env.INGOT_STATE || '/var/lib/ingot',
       url: env.INGOT_URL || undefined,
       apiKey: env.INGOT_API_KEY || undefined,
-      databaseUrl: env.INGOT_DATABASE_URL || undefined,
       profileFile: path.join(config, 'ingot', 'profile.json'),
     },
     // Beside this bundle; from the sources, where they are built to.

@@ -4,7 +4,7 @@ import { chooseConnection, siteOf } from '../client/connection.ts';
 import { saveProfile } from '../client/profile.ts';
 import { clientOf, Unreachable } from '../client/request.ts';
 import type { CliContext, GlobalOptions } from '../context.ts';
-import { EXIT, type ExitCode } from '../failure.ts';
+import { EXIT } from '../failure.ts';
 import { runBeside } from '../run-beside.ts';
 import { openSession } from '../session.ts';
 
@@ -19,7 +19,7 @@ export function newPassword(): string {
 export async function createAdmin(
   context: CliContext,
   options: GlobalOptions & { username: string; password?: string; email?: string; database?: string },
-): Promise<ExitCode> {
+): Promise<number> {
   const { username, email = '' } = options;
   const password = options.password ?? newPassword();
   try {
@@ -29,7 +29,7 @@ export async function createAdmin(
     if (!isNotRunning(error)) throw error;
     const argv = ['createadmin', '--username', username, '--password', '-', ...(email ? ['--email', email] : [])];
     const code = await runBeside(context, options, 'region', argv, { input: password, database: options.database });
-    if (code !== 0) return EXIT.failed;
+    if (code !== 0) return code;
   }
   const secret = options.password === undefined ? { password } : {};
   const text = options.password === undefined ? `, password ${password} (shown once)` : '';
@@ -45,7 +45,7 @@ export async function apiKey(
   context: CliContext,
   options: GlobalOptions & { name?: string; database?: string },
   username: string | undefined,
-): Promise<ExitCode> {
+): Promise<number> {
   try {
     const session = await openSession(context, options);
     const user = username ?? (await session.client.get('/whoami', WhoAmI)).username;
@@ -56,9 +56,7 @@ export async function apiKey(
   } catch (error) {
     if (!isNotRunning(error) || username === undefined) throw error;
     const argv = ['apikey', '--username', username, '--generate'];
-    return (await runBeside(context, options, 'region', argv, { database: options.database })) === 0
-      ? EXIT.ok
-      : EXIT.failed;
+    return runBeside(context, options, 'region', argv, { database: options.database });
   }
 }
 

@@ -17,7 +17,7 @@ export function fakeContext(stateDir: string): { context: CliContext; out(): str
   const [out, err] = [sink(), sink()];
   return {
     context: {
-      env: { stateDir, url: undefined, apiKey: undefined, databaseUrl: undefined, profileFile: `${stateDir}/profile` },
+      env: { stateDir, url: undefined, apiKey: undefined, profileFile: `${stateDir}/profile` },
       dist: stateDir,
       stdout: out.stream,
       stderr: err.stream,

@@ -1,0 +1,90 @@
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import type { BuildOptions, Kind } from '../site/images.ts';
+import { all, type Run } from './command.ts';
+
+/** Keys, images, networks, and who one is. */
+export function siteCommands(program: Command, context: CliContext, run: Run): void {
+  const keys = program.command('keys').description('your SSH keys: they get into the machines that you deploy');
+  keys
+    .command('list', { isDefault: true })
+    .description('your keys')
+    .action(
+      run(async (_: unknown, command: Command) => (await import('../site/keys.ts')).listKeys(context, all(command))),
+    );
+  keys
+    .command('add <file>')
+    .description('a .pub file, or the key itself')
+    .action(
+      run(async (file: string, _: unknown, command: Command) =>
+        (await import('../site/keys.ts')).addKey(context, all(command), file),
+      ),
+    );
+  keys
+    .command('remove <id>')
+    .description('by the id that list shows')
+    .action(
+      run(async (id: string, _: unknown, command: Command) =>
+        (await import('../site/keys.ts')).removeKey(context, all(command), id),
+      ),
+    );
+  const images = program.command('images').description('the systems that machines boot and get');
+  images
+    .command('list', { isDefault: true })
+    .description('images in the store')
+    .action(
+      run(async (_: unknown, command: Command) =>
+        (await import('../site/images.ts')).listImages(context, all(command)),
+      ),
+    );
+  images
+    .command('build')
+    .addArgument(program.createArgument('[kind...]', 'both unless told').choices(['ephemeral', 'deploy']))
+    .description('build images with the packages of this host and put them into the store (root)')
+    .option('--mirror <url>', "archive to use instead of the host's own sources")
+    .option('--release <name>', 'of the deployed system')
+    .option('--cache <dir>', 'where finished images are kept and found again')
+    .option('--refresh', 'build again although nothing changed')
+    .action(
+      run(async (kinds: Kind[], _: unknown, command: Command) => {
+        const { buildImages, KINDS } = await import('../site/images.ts');
+        await buildImages(context, all<BuildOptions>(command), kinds.length === 0 ? KINDS : kinds);
+      }),
+    );
+  images
+    .command('delete <image>')
+    .description('by id or name; refused while machines use it')
+    .action(
+      run(async (image: string, _: unknown, command: Command) =>
+        (await import('../site/images.ts')).deleteImage(context, all(command), image),
+      ),
+    );
+  const network = program.command('network').description('the networks that machines boot from');
+  network
+    .command('list', { isDefault: true })
+    .description('known networks')
+    .action(
+      run(async (_: unknown, command: Command) =>
+        (await import('../site/network.ts')).listNetworks(context, all(command)),
+      ),
+    );
+  network
+    .command('serve <cidr>')
+    .description('DHCP and network boot in this network')
+    .option('--range <first-last>', 'addresses for machines that boot; chosen when not given')
+    .action(
+      run(async (cidr: string, _: unknown, command: Command) =>
+        (await import('../site/network.ts')).serveNetwork(context, all(command), cidr),
+      ),
+    );
+  program
+    .command('login <url> <key>')
+    .description('remember a region on another host')
+    .action(run(async (url: string, key: string) => (await import('../site/accounts.ts')).login(context, url, key)));
+  program
+    .command('whoami')
+    .description('who you are for the region')
+    .action(
+      run(async (_: unknown, command: Command) => (await import('../site/accounts.ts')).whoAmI(context, all(command))),
+    );
+}
