@@ -105,8 +105,8 @@ describe('usage', () => {
     expect(parseRange('10.0.0.1-10.0.0.9')).toEqual({ start: '10.0.0.1', end: '10.0.0.9' });
     expect(siteOf('http://host:5240/MAAS/')).toBe('http://host:5240');
     expect(() => siteOf('host')).toThrow(CliFailure);
-    expect([200, 400, 401, 403, 404, 409, 429, 500].map((status) => exitCodeOf(status))).toEqual([
-      1, 2, 4, 4, 2, 4, 1, 1,
+    expect([200, 400, 401, 403, 404, 409, 429, 500, 503].map((status) => exitCodeOf(status))).toEqual([
+      1, 2, 4, 4, 2, 4, 1, 1, 4,
     ]);
   });
 });

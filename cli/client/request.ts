@@ -65,9 +65,9 @@ export function refusalOf(status: number, text: string): CliFailure {
   return new CliFailure(message.replace(/\.$/, ''), { exitCode: exitCodeOf(status), fix, code });
 }
 
-/** What was asked for wrongly is 2, what is not allowed or not possible now is 4, what broke is 1. */
+/** What was asked for wrongly is 2; what is not allowed or not possible now (no rack, no address left) is 4; what broke is 1. */
 export function exitCodeOf(status: number): ExitCode {
-  if (status === 401 || status === 403 || status === 409) return EXIT.refused;
+  if (status === 401 || status === 403 || status === 409 || status === 503) return EXIT.refused;
   if (status >= 400 && status < 500 && status !== 429) return EXIT.usage;
   return EXIT.failed;
 }
