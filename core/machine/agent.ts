@@ -26,7 +26,7 @@ export function phaseSeen(machine: MachineState, command: Of<'phase'>, context: 
     const later = limitMs === undefined ? 0 : context.now + limitMs;
     draft.machine.attempt = { ...seen, deadline: Math.max(seen.deadline ?? 0, later) };
   } else if (evidenceMoves(machine, open, phase)) {
-    const limit = limitMs ?? limitOf(phase, context.phaseLimits);
+    const limit = limitOf(phase, context.phaseLimits, false, limitMs);
     draft.machine.attempt = advance(seen, phase, context.now, limit);
     if (open.phase === 'power' && phaseClass(phase) !== 'dhcp') {
       // It boots what this attempt serves. Trying the power again after a lost or late answer would end that boot.

@@ -46,11 +46,11 @@ export function phaseClass(phase: Phase): PhaseClass {
 
 export type PhaseLimits = Partial<Record<string, number>> | undefined;
 
-/** Limit in ms: the caller's for this very phase, then for its class, then ours. */
-export function limitOf(phase: Phase, limits: PhaseLimits, manual = false): number {
+/** Limit in ms: the site's for this very phase, then for its class, then the sender's own, then ours. */
+export function limitOf(phase: Phase, limits: PhaseLimits, manual = false, own?: number): number {
   const kind = phaseClass(phase);
   const key = kind === 'power' && manual ? 'power-manual' : kind;
-  return limits?.[phase] ?? limits?.[key] ?? PHASE_LIMITS[key];
+  return limits?.[phase] ?? limits?.[key] ?? own ?? PHASE_LIMITS[key];
 }
 
 /** Enter `phase` whatever came before. */

@@ -103,6 +103,7 @@ async function decideContext(trx: Transaction<Tables>, now: number, settings: Se
     now,
     attemptId,
     nodeTimeout: settings.node_timeout,
+    phaseLimits: Object.fromEntries(Object.entries(settings.phase_limits).map(([phase, s]) => [phase, s * 1000])),
     settings: {
       eraseOnRelease: settings.enable_disk_erasing_on_release,
       secureErase: settings.disk_erase_with_secure_erase,

@@ -4,6 +4,8 @@ import type { Tables } from './schema.ts';
 
 /** Settings that Ingot reads, with their shape and default; a missing row means the default. */
 export const SETTINGS = {
+  /** Seconds that a phase of an attempt may take, by phase (`step:image`) or class of phases (`dhcp`, `script`); else core's. */
+  phase_limits: z.record(z.string().max(128), z.number().min(1).max(2_592_000)).default({}),
   node_timeout: z.coerce.number().int().min(1).default(30),
   default_osystem: z.string().default('debian'),
   default_distro_series: z.string().default('bookworm'),
