@@ -9,6 +9,7 @@ import { runFloor } from './floor/floor.ts';
 import { serveFloor } from './floor/http.ts';
 import { MachineWish } from './machine/spec.ts';
 import { clearLeftovers, openLedger } from './run/ledger.ts';
+import { measure } from './story/measure.ts';
 
 const USAGE = `Usage: node dist/lab.mjs COMMAND
 
@@ -18,7 +19,14 @@ const USAGE = `Usage: node dist/lab.mjs COMMAND
   down --state DIR                      end its programs, remove its namespaces
   demo [--once] [--json] [--port N]     Ingot and two machines playing the main job; \`npm run demo\` prepares for it
   floor [--firmware bios|uefi]          the bare recipe without Ingot, timed; JSON on standard output
+  measure [--firmware bios|uefi]        Ingot on the same machine, timed the same way; JSON on standard output
   clean [--all]                         remove what crashed runs left; --all: also what "up" left running`;
+
+/** Both sides of the comparison run on a machine of this size. */
+function sameMachine(firmware: string) {
+  if (firmware !== 'bios' && firmware !== 'uefi') throw new UsageError('--firmware is bios or uefi');
+  return { firmware, cores: 1, memoryMiB: 2048, diskMiB: 4096 } as const;
+}
 
 class UsageError extends Error {}
 
@@ -105,9 +113,13 @@ async function main(argv: string[]): Promise<void> {
       return;
     }
     case 'floor': {
-      const { firmware, cache } = values;
-      if (firmware !== 'bios' && firmware !== 'uefi') throw new UsageError('--firmware is bios or uefi');
-      const times = await runFloor({ checkout, cache, firmware, cores: 1, memoryMiB: 2048, diskMiB: 4096 });
+      const times = await runFloor({ checkout, cache: values.cache, ...sameMachine(values.firmware) });
+      console.log(JSON.stringify(times));
+      return;
+    }
+    case 'measure': {
+      const wish = { name: 'measured', ...sameMachine(values.firmware) };
+      const times = await measure({ checkout, cache: values.cache, port: Number(values.port), wish });
       console.log(JSON.stringify(times));
       return;
     }

@@ -39,8 +39,15 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const cleared = await clearLeftovers(options.checkout);
   if (cleared.length > 0) screen.say(`cleaned up after ${cleared.length} run(s) that did not end`);
   const ledger = await openLedger(options.checkout, { owned: true });
+  const abort = new AbortController();
+  const stage = { invited: false };
+  // Whatever is under way when the person has enough is left where it is; clearing the ledger ends it.
+  const interrupted = options.interrupted.then(() => {
+    abort.abort();
+    return stage.invited ? 0 : 130;
+  });
   try {
-    return await play(options, screen, ledger);
+    return await Promise.race([play(options, screen, ledger, abort.signal, stage), interrupted]);
   } finally {
     screen.live([]);
     await ledger.clear();
@@ -48,7 +55,13 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   }
 }
 
-async function play(options: DemoOptions, screen: Screen, ledger: Ledger): Promise<number> {
+async function play(
+  options: DemoOptions,
+  screen: Screen,
+  ledger: Ledger,
+  signal: AbortSignal,
+  stage: { invited: boolean },
+): Promise<number> {
   const begun = performance.now();
   const since = (from: number) => (performance.now() - from) / 1000;
   const stateDir = await mkdtemp('/var/tmp/ingot-demo-');
@@ -68,14 +81,18 @@ async function play(options: DemoOptions, screen: Screen, ledger: Ledger): Promi
   const ingot = await startIngot({ ...options, ledger, lab, stateDir, admin });
   const startSeconds = since(begun);
   const imagesFrom = performance.now();
+  let lastStep = '';
   const image = await provideImages(ingot.api, {
     checkout: options.checkout,
     cache: options.cache,
     handOver: path.join(stateDir, 'images'),
-    onProgress: (kind, step, fraction) =>
-      screen.live([
-        `${kind} image: ${step}  ${fraction === null ? '' : `${bar(fraction)} ${Math.round(fraction * 100)} %`}`,
-      ]),
+    signal,
+    onProgress: (kind, step, fraction) => {
+      const percent = fraction === null ? '' : `${bar(fraction)} ${Math.round(fraction * 100)} %`;
+      if (screen.interactive) screen.live([`${kind} image: ${step}  ${percent}`]);
+      else if (step !== lastStep) screen.say(`${kind} image: ${step}`);
+      lastStep = step;
+    },
   });
   const imageSeconds = since(imagesFrom);
   await ingot.api.serve(lab.cidr, lab.dynamic.start, lab.dynamic.end);
@@ -102,7 +119,6 @@ async function play(options: DemoOptions, screen: Screen, ledger: Ledger): Promi
   });
   const all = Promise.allSettled(players);
   await watch(ingot, rows, screen, Promise.race([all, options.interrupted]));
-  if (await isSettled(options.interrupted)) return 130;
   const results = await all;
   const machineSeconds = since(machinesFrom);
 
@@ -125,6 +141,7 @@ async function play(options: DemoOptions, screen: Screen, ledger: Ledger): Promi
   if (!ok) return 1;
   if (!options.once) {
     await invite(story, options.port, screen);
+    stage.invited = true;
     await options.interrupted;
   }
   return 0;
@@ -183,10 +200,6 @@ async function watch(ingot: Ingot, rows: Row[], screen: Screen, end: Promise<unk
     await Promise.race([sleep(1000), end]);
   }
   screen.live([]);
-}
-
-async function isSettled(promise: Promise<void>): Promise<boolean> {
-  return Promise.race([promise.then(() => true), sleep(0).then(() => false)]);
 }
 
 async function report(ingot: Ingot, row: Row, result: PromiseSettledResult<void> | undefined): Promise<MachineReport> {

@@ -26,6 +26,8 @@ export interface ImageOptions {
   cache: string;
   /** Receives links to them, which the region then moves into its store. */
   handOver: string;
+  /** Ends a build that is under way, with all its programs. */
+  signal?: AbortSignal;
   onProgress(kind: string, step: string, fraction: number | null): void;
 }
 
@@ -67,8 +69,18 @@ async function build(kind: string, options: ImageOptions): Promise<Built> {
       '--work',
       path.join(options.cache, 'work'),
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'], timeout: BUILD_LIMIT_MS },
+    // A process group of its own: the build's programs have to end with it.
+    { stdio: ['ignore', 'pipe', 'pipe'], detached: true },
   );
+  const end = () => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
+  };
+  const limit = setTimeout(end, BUILD_LIMIT_MS);
+  options.signal?.addEventListener('abort', end);
+  child.once('exit', () => {
+    clearTimeout(limit);
+    options.signal?.removeEventListener('abort', end);
+  });
   let log = '';
   child.stderr.on('data', (data: Buffer) => {
     log = (log + data.toString()).slice(-4000);

@@ -115,10 +115,10 @@ export async function startDeploy(story: Story, machine: StoryMachine, hands: Ha
   await hands.deploy(machine, story.imageName, userData(story));
 }
 
-/** Logs in by the run's key; checks host name and user-data; leaves the marks. */
-export async function visit(story: Story, machine: StoryMachine): Promise<void> {
-  const { lab, ingot, nonce, marks } = story;
-  const { hostname, spec } = machine;
+/** The SSH configuration for a machine that has just let its owner in. */
+export async function firstLogin(story: Story, machine: StoryMachine): Promise<string> {
+  const { lab, ingot } = story;
+  const { hostname } = machine;
   const view = await ingot.api.machine(machine.systemId);
   const address = view.addresses[0];
   if (address === undefined) throw new Error(`${hostname} is deployed and has no address`);
@@ -126,6 +126,14 @@ export async function visit(story: Story, machine: StoryMachine): Promise<void> 
   await lab.sshConfig(config, story.keyFile, 'debian', { [hostname]: address });
   const name = await waitForLogin(config, hostname, LIMIT_MS.login);
   if (name !== hostname) throw new Error(`the machine calls itself ${name}, Ingot calls it ${hostname}`);
+  return config;
+}
+
+/** Logs in by the run's key; checks host name and user-data; leaves the marks. */
+export async function visit(story: Story, machine: StoryMachine): Promise<void> {
+  const { lab, nonce, marks } = story;
+  const { hostname, spec } = machine;
+  const config = await firstLogin(story, machine);
   const read = await waitFor(`user-data on ${hostname}`, LIMIT_MS.login, async () => {
     const text = await runOnMachine(config, hostname, 'cat /var/lib/ingot-story-nonce 2>/dev/null || true', 60_000);
     return text.trim() === '' ? undefined : text.trim();
