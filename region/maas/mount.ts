@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RegionDeps } from '../deps.ts';
 import { describeFor, describeTable } from './describe.ts';
 import { openApiYaml } from './openapi.ts';
@@ -27,6 +27,19 @@ export async function mountDialect(app: FastifyInstance, deps: RegionDeps, ident
     scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: LARGEST_BODY }, (_request, body, done) => {
       done(null, body);
     });
+    // A content type that is none (no slash) must not end in Fastify's 415: such a body just holds no parameters.
+    scope.addHook('onRequest', async (request) => {
+      const type = request.headers['content-type'];
+      if (type !== undefined && !/^[^\s/;]+\/[^\s/;]+/.test(type))
+        request.headers['content-type'] = 'application/octet-stream';
+    });
+    // What fails before a handler runs (a body beyond the limit) is plain text too: clients take JSON for an object.
+    scope.setErrorHandler<FastifyError>((error, _request, reply) =>
+      reply
+        .code(error.statusCode ?? 500)
+        .header('content-type', 'text/plain; charset=utf-8')
+        .send(error.message),
+    );
     // cloud-init and curtin double the leading slash.
     for (const prefix of ['/MAAS', '//MAAS']) {
       scope.route({ method: [...METHODS], url: `${prefix}/api/2.0/describe/`, handler: describe });

@@ -13,6 +13,9 @@ export interface MultipartForm {
   files: UploadedFile[];
 }
 
+/** Line ends between the boundaries of an empty form, and the closing boundary (RFC 2046: at most 70 characters). */
+const LONGEST_BLANK = 80;
+
 /** Far above any real client (an allocate names some dozens of parameters), far below what could hurt. */
 const MOST_PARTS = 10_000;
 
@@ -51,6 +54,16 @@ function normalise(body: Buffer, boundary: string): Buffer | null {
     start = bytes.indexOf(`${opening}\r\n`);
   }
   const whole = bytes.subarray(start);
+  // Python's e-mail package writes a form without fields as opening boundary, empty line, closing boundary.
+  if (
+    whole
+      .subarray(opening.length, opening.length + LONGEST_BLANK)
+      .toString('latin1')
+      .trimStart()
+      .startsWith(`${opening}--`)
+  ) {
+    return null;
+  }
   return whole.subarray(-2).toString('latin1') === '\r\n' ? whole : Buffer.concat([whole, Buffer.from('\r\n')]);
 }
 
