@@ -180,8 +180,10 @@ async function main() {
       const { state, detail, record } = await run();
       if (record) records[name] = record;
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      if (state === 'missing') console.error(`${name.padEnd(13)} missing: ${detail}`);
-      else if (!quiet) console.error(`${name.padEnd(13)} ${state}${state === 'built' ? ` in ${seconds} s` : ''}`);
+      if (state === 'missing') {
+        failed += 1;
+        console.error(`${name.padEnd(13)} MISSING: ${detail}`);
+      } else if (!quiet) console.error(`${name.padEnd(13)} ${state}${state === 'built' ? ` in ${seconds} s` : ''}`);
     } catch (error) {
       failed += 1;
       delete records[name];
