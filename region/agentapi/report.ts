@@ -7,7 +7,14 @@ import { writeEvents } from '../lifecycle/write-events.ts';
 import { markMachines } from '../store/mark.ts';
 import { type AgentRefusal, badRequest } from './agent-refusal.ts';
 import type { AgentMachine } from './machine-rows.ts';
-import { currentResult, finishResult, notePhaseBytes, notePhaseOwnTime, pingSets, startResult } from './script-rows.ts';
+import {
+  currentResult,
+  finishResult,
+  notePhaseBytes,
+  notePhaseToolTime,
+  pingSets,
+  startResult,
+} from './script-rows.ts';
 
 /** What a stream of a script may hold; longer ones keep head and tail. */
 const STREAM_BYTES = 1024 * 1024;
@@ -123,7 +130,7 @@ export async function takeProgress(
     if (late) await enterPhase(deps, machine, attemptId, phase, `${progress.name} goes on`, STEP_LIMIT_MS);
   }
   if (progress.state !== 'running') {
-    if (progress.seconds !== undefined) await notePhaseOwnTime(deps.db, attemptId, phase, progress.seconds);
+    if (progress.seconds !== undefined) await notePhaseToolTime(deps.db, attemptId, phase, progress.seconds);
     const took = progress.seconds === undefined ? '' : ` after ${progress.seconds.toFixed(1)} s`;
     const said = progress.text ? `: ${progress.text}` : '';
     const text = `${progress.name} ${progress.state}${took}${said}`.slice(0, 1024);
@@ -185,7 +192,7 @@ export async function takeOutcome(
       result: boundedStream(outcome.result),
     });
     await pingSets(trx, machine.id);
-    await notePhaseOwnTime(trx, attemptId, `script:${result.name}`, outcome.seconds);
+    await notePhaseToolTime(trx, attemptId, `script:${result.name}`, outcome.seconds);
     await writeEvents(trx, machine, statusEvents(machine, result, status), { kind: 'agent' }, undefined);
     await markMachines(trx, [machine]);
   });

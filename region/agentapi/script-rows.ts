@@ -163,12 +163,9 @@ export async function notePhaseBytes(
   return rows[0]?.near === true;
 }
 
-/**
- * Our own share of a phase: its time so far less the seconds that the tool itself took, as the agent measured them.
- */
-export async function notePhaseOwnTime(db: Db, attemptId: number, phase: string, toolSeconds: number): Promise<void> {
+/** What the tool of a phase took by itself: when the phase ends, the rest of its time was spent waiting for Ingot. */
+export async function notePhaseToolTime(db: Db, attemptId: number, phase: string, seconds: number): Promise<void> {
   await sql`
-    UPDATE attempt_phases SET own_ms =
-      greatest(0, extract(epoch FROM now() - started) * 1000 - ${toolSeconds * 1000}::double precision)::integer
+    UPDATE attempt_phases SET tool_ms = ${Math.round(seconds * 1000)}::integer
     WHERE attempt_id = ${attemptId} AND name = ${phase} AND ended IS NULL`.execute(db);
 }

@@ -101,7 +101,7 @@ async function closeReplaced(
     })
     .where('id', '=', before.id)
     .execute();
-  await closePhases(trx, before.id, endedAt);
+  await closePhases(trx, before.id, endedAt, before);
 }
 
 async function saveAttempt(
@@ -135,21 +135,37 @@ async function saveAttempt(
     await trx.updateTable('attempts').set(values).where('id', '=', attempt.id).execute();
   }
   if (isNew || before.phase !== attempt.phase) {
-    if (!isNew) await closePhases(trx, attempt.id, attempt.phaseSince);
+    if (!isNew) await closePhases(trx, attempt.id, attempt.phaseSince, before);
     await trx
       .insertInto('attempt_phases')
       .values({ attempt_id: attempt.id, name: attempt.phase, started: new Date(attempt.phaseSince) })
       .execute();
   }
   if (attempt.endedAt !== null && (isNew || before.endedAt === null))
-    await closePhases(trx, attempt.id, attempt.endedAt);
+    await closePhases(trx, attempt.id, attempt.endedAt, isNew ? null : before);
 }
 
-async function closePhases(trx: Transaction<Tables>, attemptId: number, at: number): Promise<void> {
-  await trx
-    .updateTable('attempt_phases')
-    .set({ ended: new Date(at) })
-    .where('attempt_id', '=', attemptId)
-    .where('ended', 'is', null)
-    .execute();
+/**
+ * Ends the open phase and says how much of it was ours: of a script or step, what its tool did not take; of `power`, all
+ * of it (from the request until the BMC has done it); of `agent`, what followed the agent's session.
+ */
+async function closePhases(
+  trx: Transaction<Tables>,
+  attemptId: number,
+  at: number,
+  before: Attempt | null,
+): Promise<void> {
+  await sql`
+    UPDATE attempt_phases SET ended = ${new Date(at)}, own_ms = CASE
+      WHEN tool_ms IS NOT NULL THEN greatest(0, extract(epoch FROM ${new Date(at)} - started) * 1000 - tool_ms)::integer
+      WHEN name = ${before?.phase ?? ''} THEN ${ownTime(before, at)}::integer
+      END
+    WHERE attempt_id = ${attemptId} AND ended IS NULL`.execute(trx);
+}
+
+/** Milliseconds of the attempt's present phase, ended at `at`, that were our own; null where nothing of it is. */
+function ownTime(attempt: Attempt | null, at: number): number | null {
+  if (attempt?.phase === 'power') return Math.max(0, at - attempt.phaseSince);
+  if (attempt?.phase === 'agent' && attempt.agentSeen) return Math.max(0, at - attempt.phaseSince);
+  return null;
 }

@@ -50,6 +50,7 @@ export interface AttemptPhasesTable {
   name: string;
   started: Date;
   ended: Date | null;
+  tool_ms: number | null;
   own_ms: number | null;
   bytes_done: number | null;
   bytes_total: number | null;

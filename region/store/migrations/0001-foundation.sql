@@ -270,7 +270,9 @@ CREATE INDEX attempts_machine ON attempts (system_id, id DESC);
 CREATE TABLE attempt_phases (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   attempt_id bigint NOT NULL REFERENCES attempts ON DELETE CASCADE,
-  name text NOT NULL, started timestamptz NOT NULL, ended timestamptz, own_ms integer,
+  name text NOT NULL, started timestamptz NOT NULL, ended timestamptz,
+  tool_ms integer,                     -- what the tool itself took, as the agent measured it
+  own_ms integer,                      -- of the phase, the time in which only Ingot was waited for
   bytes_done bigint, bytes_total bigint
 );
 CREATE INDEX attempt_phases_attempt ON attempt_phases (attempt_id);
