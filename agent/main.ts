@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Inventory } from '@ingot/contract/agent.ts';
+import { factsFromInventory } from '@ingot/core/hardware/facts.ts';
 import { parseCmdline } from './cmdline.ts';
 import { collectInventory } from './inventory.ts';
 import { leave } from './power.ts';
@@ -32,16 +32,22 @@ async function main(): Promise<void> {
   const session = await openSession(client, boot.ticket);
   token = session.token;
   say(`session for ${session.machine ?? 'an unknown machine'}: ${session.kind}`);
-  let collected: Promise<Inventory> | null = null;
-  const inventory = () => {
-    collected ??= collectInventory();
-    return collected;
-  };
+  const inventory = once(collectInventory);
+  const facts = once(async () => factsFromInventory(await inventory()));
   // These will need it in any case: the tools run while the first task is asked for.
   if (session.kind === 'enlist' || session.kind === 'commission') void inventory().catch(() => undefined);
   void allowSsh(session.sshKeys, say);
   const reporter = startReporter(client, say);
-  await work({ boot, client, reporter, inventory });
+  await work({ boot, client, reporter, inventory, facts });
+}
+
+/** Work that is done at the first call; later calls get the same. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let started: Promise<T> | null = null;
+  return () => {
+    started ??= work();
+    return started;
+  };
 }
 
 async function work(place: Workplace): Promise<void> {

@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import type { BmcReport, Done, Inventory, ScriptItem, Task } from '@ingot/contract/agent.ts';
+import type { HardwareFacts } from '@ingot/core/hardware/facts.ts';
 import { parse } from 'yaml';
 import { type BmcOutcome, configureBmc } from './bmc.ts';
 import { BMC_CONFIG_PATH, EXTRA_FILES, runCustomScript } from './custom-script.ts';
@@ -17,6 +18,7 @@ export interface ScriptsInput {
   client: RackClient;
   reporter: Reporter;
   inventory: () => Promise<Inventory>;
+  facts: () => Promise<HardwareFacts>;
   /** Base of the rack's plain HTTP, told to custom scripts. */
   rack: string;
 }
@@ -54,6 +56,7 @@ async function runOne(item: ScriptItem, input: ScriptsInput, found: { bmc: BmcRe
   const context: BuiltinContext = {
     item,
     inventory: input.inventory,
+    facts: input.facts,
     configureBmc:
       settings === null
         ? null

@@ -1,4 +1,5 @@
 import type { Done, DoneReply, Inventory, ScriptOutcome, Task } from '@ingot/contract/agent.ts';
+import type { HardwareFacts } from '@ingot/core/hardware/facts.ts';
 import type { BootParameters } from './cmdline.ts';
 import { enlist } from './enlist.ts';
 import { eraseDisks } from './erase.ts';
@@ -17,19 +18,21 @@ export interface Workplace {
   reporter: Reporter;
   /** Collected once; later calls give the same. */
   inventory: () => Promise<Inventory>;
+  /** Read from the inventory, once. */
+  facts: () => Promise<HardwareFacts>;
 }
 
 /** Carry one task out to its reported end; returns what the region wants next. */
 export async function carryOut(task: Task, place: Workplace): Promise<Next> {
-  const { client, reporter } = place;
+  const { reporter } = place;
   switch (task.kind) {
     case 'enlist': {
-      const reply = await enlist(client, reporter, place.inventory);
+      const reply = await enlist(place);
       reporter.say(`enlisted as ${reply.hostname} (${reply.machine})`);
       return reply.next;
     }
     case 'scripts': {
-      const done = await runScripts({ task, client, reporter, inventory: place.inventory, rack: place.boot.rack });
+      const done = await runScripts({ ...place, task, rack: place.boot.rack });
       return finish(place, done);
     }
     case 'erase':

@@ -45,6 +45,7 @@ export async function install(plan: InstallPlan, rack: string, steps: Steps): Pr
         ...image,
         url: `${rack}${path}`,
         target: TARGET,
+        sumFile: '/run/ingot/image.sha256',
         onProgress: (done) => progress(done, image.size),
         log: steps.log,
       });

@@ -1,10 +1,12 @@
 import type { Inventory, ScriptItem } from '@ingot/contract/agent.ts';
+import type { HardwareFacts } from '@ingot/core/hardware/facts.ts';
 import type { BmcOutcome } from '../bmc.ts';
 
 /** What a built-in script is given. Everything costly is collected once per boot and shared. */
 export interface BuiltinContext {
   item: ScriptItem;
   inventory: () => Promise<Inventory>;
+  facts: () => Promise<HardwareFacts>;
   /** Null when the region wants the BMC left alone. */
   configureBmc: (() => Promise<BmcOutcome>) | null;
   /** What custom scripts of this phase wrote, by name of the variable that told them the path. */
