@@ -53,7 +53,8 @@ async function namedMachines(call: UserCall, field: string, permission: Permissi
   return rows;
 }
 
-const labelOf = (status: string): string => STATUS_LABELS[status as Status] ?? status;
+const isStatus = (text: string): text is Status => Object.hasOwn(STATUS_LABELS, text);
+const labelOf = (status: string): string => (isStatus(status) ? STATUS_LABELS[status] : status);
 
 /** Ids actually released; machines that are Ready already are skipped silently. */
 export async function releaseMany(call: UserCall): Promise<Reply> {

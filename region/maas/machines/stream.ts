@@ -4,6 +4,8 @@ import { to as copyTo } from 'pg-copy-streams';
 
 /** PostgreSQL's binary COPY: an 11-byte signature, flags and header extension length (both int32). */
 const HEADER_BYTES = 19;
+/** A COPY waits for its reader; the pool's usual limit would cut a long list on a slow line. */
+const LONGEST_MS = 120_000;
 const SEPARATOR = Buffer.from(',\n');
 
 /**
@@ -20,6 +22,8 @@ async function* listChunks(pool: pg.Pool, ids: readonly number[]): AsyncGenerato
   const client = await pool.connect();
   let finished = false;
   try {
+    await client.query('BEGIN READ ONLY');
+    await client.query(`SET LOCAL statement_timeout = ${LONGEST_MS}`);
     // COPY takes no parameters; the ids are integers of ours.
     const list = ids.map((id) => Math.trunc(id)).join(',');
     const source = client.query(
@@ -34,8 +38,9 @@ async function* listChunks(pool: pg.Pool, ids: readonly number[]): AsyncGenerato
       first = false;
       yield body;
     }
-    yield Buffer.from('\n]');
+    await client.query('COMMIT');
     finished = true;
+    yield Buffer.from('\n]');
   } finally {
     client.release(!finished);
   }

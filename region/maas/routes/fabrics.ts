@@ -123,7 +123,7 @@ async function createVlan(call: UserCall): Promise<Reply> {
     async (trx) => {
       const row = await trx
         .insertInto('vlans')
-        .values({ mtu: 1500, ...withoutUndefined(fields), vid, fabric_id: fabric.id })
+        .values({ ...withoutUndefined(fields), vid, fabric_id: fabric.id })
         .returning('id')
         .executeTakeFirstOrThrow();
       await markNetwork(trx, `vlan:${row.id}`, []);
@@ -150,7 +150,8 @@ async function updateVlan(call: UserCall): Promise<Reply> {
   return await answerVlan(call, vlan.id);
 }
 
-function withoutUndefined<Fields extends object>(fields: Fields): Fields {
+/** The cast holds because every key of a form's fields is optional: leaving one out keeps the type. */
+function withoutUndefined<Fields extends object>(fields: Partial<Fields>): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields;
 }
 
