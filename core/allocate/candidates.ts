@@ -17,7 +17,7 @@ export interface Chosen {
 }
 
 /** Small machines first, so that what is asked for small does not use up what is big. */
-export function costOf(row: CandidateRow): number {
+export function costOf(row: Pick<CandidateRow, 'cpuCount' | 'memory'>): number {
   return row.cpuCount + row.memory / 1024;
 }
 

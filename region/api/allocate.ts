@@ -1,4 +1,5 @@
 import type { AllocateRequest, MachineView } from '@ingot/contract/native.ts';
+import { costOf } from '@ingot/core/allocate/candidates.ts';
 import type { RegionDeps } from '../deps.ts';
 import { ApiFailure, refusedBy } from './failure.ts';
 import { actorOf, callerOf, type Principal } from './principal.ts';
@@ -9,8 +10,7 @@ import type { TypicalTimes } from './read/typical.ts';
 const TRIES = 32;
 
 /**
- * Takes the first fitting ready machine, fewest cores first, then least memory, then by system_id: what is asked for
- * small should not use up what is big. Throws 409 naming the constraint that leaves nothing. Returns the system_id.
+ * Takes the first fitting ready machine, cheapest first by the cost that the dialect uses too, then by system_id. Throws 409 naming the constraint that leaves nothing. Returns the system_id.
  */
 export async function allocateMachine(
   deps: RegionDeps,
@@ -39,7 +39,7 @@ export async function allocateMachine(
 }
 
 function bySize(a: MachineView, b: MachineView): number {
-  return a.cpuCount - b.cpuCount || a.memory - b.memory || (a.systemId < b.systemId ? -1 : 1);
+  return costOf(a) - costOf(b) || (a.systemId < b.systemId ? -1 : 1);
 }
 
 /** The first constraint that the machine does not meet, as it was written. */
