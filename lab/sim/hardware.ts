@@ -16,14 +16,17 @@ export interface SimulatedHardware {
 
 const GIB = 2 ** 30;
 
-/** `index` tells the machines of one seed apart. */
+/** `index` tells the machines of one seed apart; odd ones have BIOS, even ones UEFI, unless told. */
 export function rollHardware(seed: number, index: number, firmware?: 'bios' | 'uefi'): SimulatedHardware {
   const dice = createDice(seed * 7919 + index);
   // Locally administered, with the index in it: no two machines of a site share one.
-  const prefix = `52:54:${dice.hex(2)}:${index.toString(16).padStart(4, '0').replace(/(..)(..)/, '$1:$2')}`;
+  const prefix = `52:54:${dice.hex(2)}:${index
+    .toString(16)
+    .padStart(4, '0')
+    .replace(/(..)(..)/, '$1:$2')}`;
   const nvme = dice.next() < 0.5;
   return {
-    firmware: firmware ?? dice.pick(['bios', 'uefi']),
+    firmware: firmware ?? (index % 2 === 0 ? 'uefi' : 'bios'),
     cores: dice.between(1, 16) * 2,
     memoryMib: dice.between(2, 64) * 1024,
     disk: {
@@ -94,6 +97,6 @@ export function inventoryOf(hardware: SimulatedHardware, address: string): Inven
     lldp: '',
     modaliases: [],
     cmdline: `quiet BOOTIF=01-${macs[0].replaceAll(':', '-')}`,
-    diskLinks: { [disk.name]: `/dev/disk/by-id/sim-${disk.serial}` },
+    diskLinks: { [disk.name]: `sim-${disk.serial}` },
   };
 }

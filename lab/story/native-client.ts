@@ -3,7 +3,9 @@ import {
   type ActionRequest,
   ApiError,
   AttemptView,
+  EventView,
   EvidenceView,
+  Explain,
   ImageView,
   MachineDetail,
   MachineView,
@@ -89,6 +91,8 @@ export function nativeClient(socketPath: string) {
     attempts: (systemId: string) => call(z.array(AttemptView), 'GET', `${at(systemId)}/attempts`),
     evidence: (systemId: string, attempt: number) =>
       call(z.array(EvidenceView), 'GET', `${at(systemId)}/attempts/${attempt}/evidence`),
+    events: (systemId: string) => call(z.array(EventView), 'GET', `${at(systemId)}/events`),
+    explain: (systemId: string) => call(z.array(Explain), 'GET', `${at(systemId)}/explain`),
     act: (systemId: string, action: string, request: ActionRequest = {}) =>
       call(MachineView, 'POST', `${at(systemId)}/actions/${action}`, request),
     allocate: (name: string) => call(MachineView, 'POST', '/machines/allocate', { name }),
@@ -98,7 +102,7 @@ export function nativeClient(socketPath: string) {
     serve: (cidr: string, start: string, end: string) => call(anything, 'POST', '/network/serve', { cidr, start, end }),
     subnets: () => call(z.array(z.looseObject({ cidr: z.string() })), 'GET', '/network/subnets'),
     racks: () => call(z.array(z.looseObject({ name: z.string(), connected: z.boolean() })), 'GET', '/racks'),
-    setSettings: (settings: Record<string, string>) => call(anything, 'POST', '/settings', settings),
+    setSettings: (settings: Record<string, unknown>) => call(anything, 'POST', '/settings', settings),
     createUser: (username: string, password: string, admin: boolean) =>
       call(anything, 'POST', '/users', { username, password, admin }),
   };

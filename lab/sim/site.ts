@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import type { MachineDetail } from '@ingot/contract/native.ts';
+import { waitFor } from '../run/wait.ts';
+import type { NativeClient } from '../story/native-client.ts';
+import { createSimulatedMachine, type SimulatedMachine } from './machine.ts';
+import { SIMULATED_NETWORK, type SimulatedRack, startSimulatedRack } from './rack.ts';
+import { createRegionProcess, type RegionProcess } from './region-process.ts';
+
+/** A whole site for fast tests: a real region with its PostgreSQL, and a rack and machines that exist in this process. */
+export interface SimulatedSite {
+  stateDir: string;
+  /** http://127.0.0.1:PORT */
+  url: string;
+  admin: { username: string; password: string };
+  region: RegionProcess;
+  api: NativeClient;
+  rack: SimulatedRack;
+  machines: SimulatedMachine[];
+  /** Plugs in one machine more. */
+  add(options?: { firmware?: 'bios' | 'uefi'; pace?: [number, number] }): SimulatedMachine;
+  /** The machine as the region knows it; undefined before it has enlisted. */
+  find(machine: SimulatedMachine): Promise<MachineDetail | undefined>;
+  stop(): Promise<void>;
+}
+
+export interface SimulatedSiteOptions {
+  checkout: string;
+  machines: number;
+  seed: number;
+  /** Milliseconds of each step of a machine, least and most. */
+  pace?: [number, number];
+}
+
+/** What a site's images are called; their bytes mean nothing, for nothing here runs them. */
+export const SIMULATED_IMAGE = 'debian/bookworm';
+
+export async function startSimulatedSite(options: SimulatedSiteOptions): Promise<SimulatedSite> {
+  // Not below a test's own long path: sockets lie in it.
+  const stateDir = await mkdtemp('/tmp/ingot-sim-');
+  const admin = { username: 'admin', password: randomBytes(12).toString('base64url') };
+  const region = await createRegionProcess({ checkout: options.checkout, stateDir, port: await freePort(), admin });
+  let rack: SimulatedRack | null = null;
+  const machines: SimulatedMachine[] = [];
+  const stop = async () => {
+    const ends = await Promise.allSettled(machines.map((machine) => machine.stop()));
+    rack?.stop();
+    await region.stop();
+    await rm(stateDir, { recursive: true, force: true });
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  };
+  try {
+    await region.start();
+    const { api } = region;
+    await registerImages(api, path.join(stateDir, 'images'));
+    const started = startSimulatedRack({ socketPath: path.join(stateDir, 'run/rack.sock'), name: 'simulated' });
+    rack = started;
+    const { cidr, range } = SIMULATED_NETWORK;
+    await waitFor('the rack’s link', 10_000, async () => (started.connected() ? true : undefined), 20);
+    await api.serve(cidr, range.start, range.end);
+    const add: SimulatedSite['add'] = (wish = {}) => {
+      const pace = wish.pace ?? options.pace;
+      const index = machines.length + 1;
+      const made = createSimulatedMachine(started, { index, seed: options.seed, ...wish, ...(pace ? { pace } : {}) });
+      machines.push(made);
+      return made;
+    };
+    for (let count = 0; count < options.machines; count += 1) add();
+    const find: SimulatedSite['find'] = async ({ hardware }) => {
+      const entry = started.entryOf(hardware.macs[0]);
+      return entry ? api.machine(entry.systemId) : undefined;
+    };
+    return { stateDir, url: region.url, admin, region, api, rack: started, machines, add, find, stop };
+  } catch (error) {
+    await stop().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function registerImages(api: NativeClient, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const file = async (filetype: string, bytes: number) => {
+    const file = path.join(folder, filetype);
+    await writeFile(file, randomBytes(bytes));
+    return { filetype, path: file };
+  };
+  const version = '20260101';
+  await api.registerImage({
+    purpose: 'ephemeral',
+    os: 'debian',
+    release: 'bookworm',
+    arch: 'amd64',
+    version,
+    title: 'Ephemeral system',
+    files: [await file('boot-kernel', 4000), await file('boot-initrd', 6000), await file('squashfs', 20_000)],
+  });
+  await api.registerImage({
+    purpose: 'deploy',
+    os: 'debian',
+    release: 'bookworm',
+    arch: 'amd64',
+    version,
+    title: 'Debian 12',
+    files: [await file('root-tar.zst', 60_000)],
+  });
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() =>
+        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });
+}
