@@ -86,11 +86,20 @@ export function runLink(socket: WebSocket, context: LinkContext): void {
     }
   }
 
+  /** Before a machine is switched on its rack must know what to boot it with: the delta of the change may still be on its way. */
+  async function announceEntries(systemIds: string[]): Promise<void> {
+    if (systemIds.length === 0) return;
+    const { version, entries } = await parts.entries(systemIds);
+    for (const [systemId, entry] of entries) send({ type: 'machine', version, systemId, entry });
+  }
+
   async function pump(all: boolean): Promise<void> {
     if (!link || pumping || closed) return;
     pumping = true;
     try {
-      for (const work of await parts.work(link.rackId, link.epoch, all)) send({ type: 'work', work });
+      const orders = await parts.work(link.rackId, link.epoch, all);
+      await announceEntries(orders.filter(({ action }) => action !== 'query').map(({ systemId }) => systemId));
+      for (const work of orders) send({ type: 'work', work });
     } catch (error) {
       failed('work not sent', error);
     } finally {
