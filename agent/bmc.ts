@@ -53,7 +53,6 @@ export async function configureBmc(settings: BmcSettings): Promise<BmcOutcome> {
   if (password === null) return ended(null, 'The BMC refuses every form of password that was tried.');
   // This order matters on some boards: name, password, enable, privilege, access.
   await ipmi(['user', 'enable', slot]);
-  await ipmi(['user', 'priv', slot, privilege.number, lan.channel]);
   const access = ['link=on', 'ipmi=on', 'callin=on', `privilege=${privilege.number}`];
   const granted = await ipmi(['channel', 'setaccess', lan.channel, slot, ...access]);
   if (granted.exitStatus !== 0) return ended(null, 'The BMC refuses LAN access for the user.');

@@ -49,7 +49,7 @@ export async function eraseDisks(input: EraseInput): Promise<EraseOutcome> {
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       input.log(`${disk.name}: ${message}`);
-      return { ok: false, code: 'erase.disk_failed', message: `${disk.name}: ${message}`.slice(0, 4000) };
+      return { ok: false, code: 'erase.failed', message: `${disk.name}: ${message}`.slice(0, 4000) };
     }
     before += disk.size;
   }

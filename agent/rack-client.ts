@@ -73,7 +73,7 @@ export function rackClient(
 
 async function untilAnswered(call: () => Promise<Answer>, log: (line: string) => void): Promise<string> {
   let delay = FIRST_DELAY_MS;
-  let lastSaid = 0;
+  let lastSaid = Number.NEGATIVE_INFINITY;
   for (;;) {
     let trouble: string;
     try {

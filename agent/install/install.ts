@@ -31,11 +31,11 @@ export async function install(plan: InstallPlan, rack: string, steps: Steps): Pr
       await devicesSettled();
       await unmountAll();
       const found = await findTargetDisk(plan);
-      if ('problem' in found) throw new StepFailed('install.disk_missing', found.problem);
+      if ('problem' in found) throw new StepFailed(found.code, found.problem);
       return found.path;
     });
-    await inStep('partition', 'install.partition_failed', steps, () => writePartitions(plan, disk));
-    await inStep('filesystems', 'install.filesystem_failed', steps, async () => {
+    await inStep('partition', steps, () => writePartitions(plan, disk));
+    await inStep('filesystems', steps, async () => {
       await makeFilesystems(plan, disk);
       await mountAll(plan, disk);
     });
@@ -51,8 +51,8 @@ export async function install(plan: InstallPlan, rack: string, steps: Steps): Pr
       });
       if (!outcome.ok) throw new StepFailed(outcome.code, outcome.message);
     });
-    await inStep('files', 'install.files_failed', steps, () => writeTargetFiles(plan, TARGET));
-    await inStep('boot-loader', 'install.boot_loader_failed', steps, async () => {
+    await inStep('files', steps, () => writeTargetFiles(plan, TARGET));
+    await inStep('boot-loader', steps, async () => {
       for (const name of BOUND) {
         await mkdir(join(TARGET, name), { recursive: true });
         await mustRun('mount', ['--rbind', `/${name}`, join(TARGET, name)], { timeoutSeconds: 30 });
@@ -60,7 +60,7 @@ export async function install(plan: InstallPlan, rack: string, steps: Steps): Pr
       }
       await installBootLoader(plan, disk, TARGET);
     });
-    await inStep('sync', 'install.sync_failed', steps, async () => {
+    await inStep('sync', steps, async () => {
       await unmountAll();
       await mustRun('blockdev', ['--flushbufs', disk], { timeoutSeconds: 600 });
     });
@@ -70,18 +70,18 @@ export async function install(plan: InstallPlan, rack: string, steps: Steps): Pr
     const message = error instanceof Error ? error.message : String(error);
     return {
       ok: false,
-      code: error instanceof StepFailed ? error.code : 'install.failed',
+      code: error instanceof StepFailed ? error.code : 'install.step_failed',
       message: message.slice(0, 4000),
     };
   }
 }
 
-function inStep(name: string, code: string, steps: Steps, work: () => Promise<void>): Promise<void> {
+function inStep(name: string, steps: Steps, work: () => Promise<void>): Promise<void> {
   return steps.run(name, async () => {
     try {
       await work();
     } catch (error) {
-      throw new StepFailed(code, error instanceof Error ? error.message : String(error));
+      throw new StepFailed('install.step_failed', `${name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   });
 }

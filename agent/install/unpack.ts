@@ -58,7 +58,7 @@ export async function unpackImage(input: UnpackInput): Promise<UnpackOutcome> {
   }
   if (status !== 0 || whole === '') {
     const message = `Unpacking ended with ${status}: ${words.trim().slice(-1500)}`;
-    return { ok: false, code: 'install.unpack_failed', message };
+    return { ok: false, code: 'install.step_failed', message };
   }
   return { ok: true };
 }

@@ -43,7 +43,7 @@ export function flatLayout(diskSize: number, firmware: Firmware): Layout {
   if (rootSize < SMALLEST_ROOT) {
     return {
       ok: false,
-      code: 'storage.disk_too_small',
+      code: 'install.disk_too_small',
       message: `The disk has ${diskSize} bytes; the root partition would have ${Math.max(0, rootSize)}, less than ${SMALLEST_ROOT}.`,
       fix: 'Choose a larger boot disk.',
     };

@@ -12,8 +12,10 @@ Restart=always
 RestartSec=1
 OOMScoreAdjust=-900
 Nice=-5
-StandardOutput=journal+console
-StandardError=journal+console
+# Not by the journal: it is not needed for this and takes time to start.
+StandardOutput=tty
+TTYPath=/dev/console
+StandardError=tty
 `;
 
 const TARGET_UNIT = `[Unit]
