@@ -12,6 +12,8 @@ import { carryOut, type Workplace } from './tasks.ts';
 
 /** Seconds a question for work stays open at the region. */
 const TASK_WAIT_SECONDS = 25;
+/** Told to stay, the machine has time; and an order that comes again must not become a busy loop. */
+const STAY_PAUSE_MS = 1000;
 /** When the session is over: the machine waits for someone to switch it off, asking now and then. */
 const ENDED_PAUSE_MS = 15_000;
 
@@ -62,6 +64,7 @@ async function work(place: Workplace): Promise<void> {
       place.reporter.stop();
       return leave(next);
     }
+    if (next === 'stay') await sleep(STAY_PAUSE_MS);
   }
 }
 

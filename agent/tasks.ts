@@ -42,6 +42,8 @@ export async function carryOut(task: Task, place: Workplace): Promise<Next> {
     case 'rescue':
       reporter.report({ kind: 'step', name: 'rescue', state: 'finished', seconds: 0 });
       reporter.say('rescue: this system stays up until the region says otherwise');
+      // The region must know before it is asked again, or it would order the same once more.
+      await reporter.flushed();
       return 'stay';
     case 'leave':
       return task.next;
