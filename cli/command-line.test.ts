@@ -228,7 +228,7 @@ describe('--wait', () => {
     await region((method) =>
       method === 'POST'
         ? { body: work({ kind: 'release' }) }
-        : { status: 404, body: { code: 'machine.unknown', message: 'gone', field: null, fix: 'x' } },
+        : { status: 404, body: { code: 'not_found', message: 'gone', field: null, fix: 'x' } },
     );
     const { code, out } = await ingot('release', 'web1', '--wait');
     expect([code, out]).toEqual([0, 'web1 is gone.\n']);

@@ -65,7 +65,7 @@ async function look(session: Session, path: string, deadline: number): Promise<M
     return await session.client.get(path, MachineView);
   } catch (error) {
     if (error instanceof Unreachable && Date.now() < deadline) return 'away';
-    if (error instanceof CliFailure && error.code === 'machine.unknown') return 'gone';
+    if (error instanceof CliFailure && error.code === 'not_found') return 'gone';
     throw error;
   }
 }

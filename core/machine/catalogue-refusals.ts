@@ -19,7 +19,7 @@ export const REFUSALS = {
   'perm.missing': {
     title: 'Permission missing',
     message: 'You may not {action} {machine}: this needs {need}.',
-    fix: 'Ask an administrator to do it or to give you the machine.',
+    fix: 'Ask an administrator to do it, or to give you the machine.',
     http: 403,
     kind: 'refusal',
   },
@@ -102,8 +102,8 @@ export const REFUSALS = {
   },
   'net.ip_exhausted': {
     title: 'No address is free',
-    message: 'No address is free in {subnet}.',
-    fix: 'Release machines, shrink a reserved range, or add a subnet.',
+    message: 'No more IPs available in subnet: {subnet}.',
+    fix: 'Release machines in this subnet, shrink its dynamic range or its reserved ranges, or add a subnet.',
     http: 503,
     kind: 'refusal',
   },
@@ -152,7 +152,7 @@ export const REFUSALS = {
   'allocate.none': {
     title: 'No machine fits',
     message: '{text}',
-    fix: '`ingot machines` shows what is Ready; relax a constraint or release a machine.',
+    fix: 'Loosen that constraint, or commission or release a machine that meets it; `ingot machines` shows what is Ready.',
     http: 409,
     kind: 'refusal',
   },

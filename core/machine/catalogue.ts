@@ -1,20 +1,38 @@
+import { ACCOUNTS } from './catalogue-accounts.ts';
 import { FAILURES } from './catalogue-failures.ts';
+import { IMAGES } from './catalogue-images.ts';
+import { MACHINES } from './catalogue-machines.ts';
+import { NETWORKS } from './catalogue-networks.ts';
+import { RACKS } from './catalogue-racks.ts';
 import { REFUSALS } from './catalogue-refusals.ts';
+import { REQUESTS } from './catalogue-requests.ts';
 import type { Failure, Refusal } from './model.ts';
 
 /**
- * Every code that Ingot gives a person, the same in API, UI, CLI and docs/codes.md. `{name}` in a message is filled in.
- * `http` is what the MAAS dialect answers when a request is refused by it.
+ * Every code that a process of Ingot shows, the same in API, UI, CLI and docs/codes.md. `{name}` in a text is filled in.
+ * `http` is what a request is answered with that is refused by it; for what the lifecycle refuses it is the MAAS dialect's
+ * (the native API: region/api/failure.ts).
  */
 export interface CatalogueEntry {
   title: string;
+  /** For the page of codes, where the title does not say it all. */
+  means?: string;
   message: string;
   fix: string;
-  http: 400 | 403 | 404 | 409 | 500 | 503;
+  http: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503;
   kind: 'refusal' | 'failure' | 'warning';
 }
 
-export const CATALOGUE = { ...REFUSALS, ...FAILURES } satisfies Record<string, CatalogueEntry>;
+export const CATALOGUE = {
+  ...REFUSALS,
+  ...FAILURES,
+  ...REQUESTS,
+  ...MACHINES,
+  ...IMAGES,
+  ...NETWORKS,
+  ...ACCOUNTS,
+  ...RACKS,
+} satisfies Record<string, CatalogueEntry>;
 export type Code = keyof typeof CATALOGUE;
 export const CODES = Object.keys(CATALOGUE) as Code[];
 

@@ -1,3 +1,4 @@
+import type { Code } from './catalogue.ts';
 import type { Status } from './status.ts';
 
 /** Milliseconds since the epoch. Core never reads a clock: every instant arrives as an argument. */
@@ -49,7 +50,10 @@ export interface Attempt {
   agentSeen: boolean;
 }
 
-/** An open or catalogued problem: what happened, what was seen, what to do. `code` is a key of the catalogue. */
+/**
+ * Why work failed: what happened, what was seen, what to do. `code` is a key of the catalogue; a stored one may be of another
+ * version, hence a string.
+ */
 export interface Failure {
   code: string;
   message: string;
@@ -59,7 +63,7 @@ export interface Failure {
 
 /** Why a command is not possible now. */
 export interface Refusal {
-  code: string;
+  code: Code;
   message: string;
   fix: string;
 }

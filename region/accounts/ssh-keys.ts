@@ -46,14 +46,7 @@ export interface SshKey {
 export async function addSshKey(deps: Pick<RegionDeps, 'db'>, userId: number, text: string): Promise<SshKey> {
   const key = text.trim();
   if (!parseSshKey(key)) {
-    const fix = 'Give one line of a .pub file, for example the content of ~/.ssh/id_ed25519.pub.';
-    throw new Problem({
-      code: 'ssh_key.invalid',
-      kind: 'invalid',
-      message: 'Invalid SSH public key.',
-      field: 'key',
-      fix,
-    });
+    throw new Problem('ssh_key.invalid', {}, { field: 'key' });
   }
   try {
     return await deps.db
@@ -63,14 +56,7 @@ export async function addSshKey(deps: Pick<RegionDeps, 'db'>, userId: number, te
       .executeTakeFirstOrThrow();
   } catch (error) {
     if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
-    const message = 'This key has already been added for this user.';
-    throw new Problem({
-      code: 'ssh_key.exists',
-      kind: 'invalid',
-      message,
-      field: 'key',
-      fix: 'Nothing is to be done.',
-    });
+    throw new Problem('ssh_key.exists', {}, { field: 'key' });
   }
 }
 

@@ -20,18 +20,10 @@ export async function createUser(
 ): Promise<User> {
   const { username, password, email = '', isAdmin } = account;
   if (!USERNAME.test(username)) {
-    const fix = 'Use letters, digits and @ . + - _ only, at most 150.';
-    throw new Problem({
-      code: 'user.name_invalid',
-      kind: 'invalid',
-      message: 'Enter a valid username.',
-      field: 'username',
-      fix,
-    });
+    throw new Problem('user.name_invalid', {}, { field: 'username' });
   }
   if (password === '' || password.length > 1024) {
-    const fix = 'Give a password of 1 to 1024 characters.';
-    throw new Problem({ code: 'user.password_invalid', kind: 'invalid', message: fix, field: 'password', fix });
+    throw new Problem('user.password_invalid', {}, { field: 'password' });
   }
   const password_hash = await hashPassword(password);
   try {
@@ -44,14 +36,7 @@ export async function createUser(
     return { id: row.id, username, email, isAdmin };
   } catch (error) {
     if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
-    const message = 'A user with that username already exists.';
-    throw new Problem({
-      code: 'user.exists',
-      kind: 'invalid',
-      message,
-      field: 'username',
-      fix: 'Choose another name.',
-    });
+    throw new Problem('user.exists', {}, { field: 'username' });
   }
 }
 

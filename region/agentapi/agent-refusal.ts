@@ -3,7 +3,7 @@ import { type Code, entryOf, type Params, refusal } from '@ingot/core/machine/ca
 /** What an agent is told when something is not possible; the body of every answer of 400 and above. */
 export interface AgentRefusal {
   status: number;
-  code: string;
+  code: Code;
   message: string;
   fix: string;
 }
@@ -14,19 +14,9 @@ export function refusedFor(code: Code, params: Params = {}): AgentRefusal {
 }
 
 /** Mistakes between programs, which no person meets. */
-export const SESSION_UNKNOWN: AgentRefusal = {
-  status: 401,
-  code: 'agent.session_unknown',
-  message: 'The session token is missing, unknown, or its attempt is over.',
-  fix: 'Switch the machine off; its next boot gets a new ticket.',
-};
-export const NOT_FORWARDED: AgentRefusal = {
-  status: 403,
-  code: 'agent.not_forwarded',
-  message: 'Agents speak to their rack only.',
-  fix: 'Use the address given as ingot.agent on the kernel command line.',
-};
+export const SESSION_UNKNOWN: AgentRefusal = refusedFor('agent.session_unknown');
+export const NOT_FORWARDED: AgentRefusal = refusedFor('agent.not_forwarded');
 
-export function badRequest(message: string): AgentRefusal {
-  return { status: 400, code: 'agent.bad_request', message, fix: 'Agent and region should be of the same version.' };
+export function badRequest(why: string): AgentRefusal {
+  return refusedFor('agent.bad_request', { why });
 }

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { RegionDeps } from '../deps.ts';
 import { type Forwarded, forwardedFrom } from '../racklink/forwarded.ts';
 import { parseWireJson } from '../racklink/json-text.ts';
-import { type AgentRefusal, badRequest, NOT_FORWARDED, SESSION_UNKNOWN } from './agent-refusal.ts';
+import { type AgentRefusal, badRequest, NOT_FORWARDED, refusedFor, SESSION_UNKNOWN } from './agent-refusal.ts';
 import { takeDone } from './done.ts';
 import { takeEnlistment } from './enlist.ts';
 import { type AgentMachine, machineForAgent } from './machine-rows.ts';
@@ -56,7 +56,7 @@ function working(agent: Agent): Working | AgentRefusal {
   const { machine, session } = agent;
   if (!machine || session.attemptId === null) return badRequest('This session is for enlisting only.');
   if (session.over || machine.attemptId !== session.attemptId) {
-    return { status: 409, code: 'agent.attempt_over', message: 'The attempt is over.', fix: 'Ask for the next task.' };
+    return refusedFor('agent.attempt_over');
   }
   return { ...agent, machine, attemptId: session.attemptId };
 }

@@ -1,7 +1,7 @@
 import type { AllocateRequest, MachineView } from '@ingot/contract/native.ts';
 import { costOf } from '@ingot/core/allocate/candidates.ts';
 import type { RegionDeps } from '../deps.ts';
-import { ApiFailure, refusedBy } from './failure.ts';
+import { failureFor, refusedBy } from './failure.ts';
 import { actorOf, callerOf, type Principal } from './principal.ts';
 import { readMachines } from './read/machines.ts';
 import type { TypicalTimes } from './read/typical.ts';
@@ -31,11 +31,7 @@ export async function allocateMachine(
     const code = applied.refused[0]?.code ?? '';
     if (!code.startsWith('status.') && !code.startsWith('perm.')) throw refusedBy(applied.refused);
   }
-  throw new ApiFailure(409, {
-    code: 'allocate.none',
-    message: nothingLeft(ready, request),
-    fix: 'Loosen that constraint, or commission or release a machine that meets it.',
-  });
+  throw failureFor('allocate.none', { text: nothingLeft(ready, request) });
 }
 
 function bySize(a: MachineView, b: MachineView): number {

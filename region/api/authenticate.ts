@@ -3,7 +3,7 @@ import { userOfKey } from '../accounts/api-tokens.ts';
 import { sessionUser } from '../accounts/sessions.ts';
 import { firstAdmin, type User } from '../accounts/users.ts';
 import type { RegionDeps } from '../deps.ts';
-import { ApiFailure } from './failure.ts';
+import { failureFor } from './failure.ts';
 import type { Principal } from './principal.ts';
 
 declare module 'fastify' {
@@ -25,11 +25,7 @@ export async function authenticate(deps: RegionDeps, request: FastifyRequest): P
   if (bearer !== undefined) {
     const person = await userOfKey(deps, bearer);
     if (!person) {
-      throw new ApiFailure(401, {
-        code: 'auth.key',
-        message: 'This API key is not known here.',
-        fix: 'Make one with: ingot apikey USER',
-      });
+      throw failureFor('auth.key');
     }
     return principal(person, 'api-key', origin);
   }
@@ -39,11 +35,7 @@ export async function authenticate(deps: RegionDeps, request: FastifyRequest): P
   const person = await sessionUser(deps, sessionId);
   if (!person) return null;
   if (!isSafe(request.method) && !isFromOurPages(request)) {
-    throw new ApiFailure(403, {
-      code: 'auth.csrf',
-      message: 'A change with a session cookie must come from our own pages.',
-      fix: 'Send the header x-ingot-csrf: 1, or use an API key.',
-    });
+    throw failureFor('auth.csrf');
   }
   return principal(person, 'session', origin);
 }

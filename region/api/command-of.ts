@@ -1,6 +1,6 @@
 import type { Action, ActionRequest } from '@ingot/contract/native.ts';
 import type { Actor, Command } from '@ingot/core/machine/model.ts';
-import { ApiFailure } from './failure.ts';
+import { failureFor } from './failure.ts';
 
 /** Which keys of the request an action reads; any other one is refused rather than ignored. */
 const KEYS: Partial<Record<Action, readonly (keyof ActionRequest)[]>> = {
@@ -15,12 +15,8 @@ export function checkKeys(action: Action, request: ActionRequest): void {
   const allowed: readonly string[] = ['comment', ...(KEYS[action] ?? [])];
   const stray = Object.keys(request).find((key) => !allowed.includes(key));
   if (stray === undefined) return;
-  throw new ApiFailure(400, {
-    code: 'input.unknown_key',
-    message: `The action ${action} does not read "${stray}".`,
-    field: stray,
-    fix: `It reads: ${allowed.join(', ')}.`,
-  });
+  const params = { what: `The action ${action}`, key: stray };
+  throw failureFor('input.unknown_key', params, { field: stray, fix: `It reads: ${allowed.join(', ')}.` });
 }
 
 /** The command of every action but deploy, which needs the store (machines/deploy-request.ts). */
@@ -71,12 +67,8 @@ export function userDataOf(request: ActionRequest): Buffer | null {
   if (request.userDataEncoding !== 'base64') return Buffer.from(request.userData, 'utf8');
   const text = request.userData.replace(/\s+/g, '');
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) {
-    throw new ApiFailure(400, {
-      code: 'input.invalid',
-      message: '"userData" is not base64.',
-      field: 'userData',
-      fix: 'Encode it, or leave userDataEncoding out to send plain text.',
-    });
+    const fix = 'Encode it, or leave userDataEncoding out to send plain text.';
+    throw failureFor('input.invalid', { what: '"userData"', why: 'is not base64' }, { field: 'userData', fix });
   }
   return Buffer.from(text, 'base64');
 }

@@ -1,8 +1,8 @@
 import type { ApiError } from '@ingot/contract/native.ts';
+import { type Code, entryOf, type Params, refusal } from '@ingot/core/machine/catalogue.ts';
 import type { Refusal } from '@ingot/core/machine/model.ts';
 import { ZodError } from 'zod';
 import { NotFound } from '../store/not-found.ts';
-import { sqlState, UNIQUE_VIOLATION } from '../store/pg-error.ts';
 import { Problem } from '../store/problem.ts';
 
 /** An answer of the native API that is not a success: HTTP status and the body that goes with it. */
@@ -10,7 +10,7 @@ export class ApiFailure extends Error {
   readonly status: number;
   readonly body: ApiError;
   readonly retryAfterSeconds: number | null;
-  constructor(status: number, body: Omit<ApiError, 'field'> & { field?: string }, retryAfterSeconds?: number) {
+  constructor(status: number, body: Refusal & { field?: string | null }, retryAfterSeconds?: number) {
     super(body.message);
     this.name = 'ApiFailure';
     this.status = status;
@@ -19,28 +19,35 @@ export class ApiFailure extends Error {
   }
 }
 
+interface Over {
+  field?: string | undefined;
+  message?: string;
+  fix?: string;
+  retryAfterSeconds?: number;
+  status?: number;
+}
+
+/** The catalogue's entry as an answer; `over` says more exactly what is wrong with this request. */
+export function failureFor(code: Code, params: Params = {}, over: Over = {}): ApiFailure {
+  const status = over.status ?? entryOf(code)?.http ?? 400;
+  return new ApiFailure(status, { ...refusal(code, params, over), field: over.field }, over.retryAfterSeconds);
+}
+
 export function noSuch(what: string, key: string): ApiFailure {
-  return new ApiFailure(404, {
-    code: `${what.toLowerCase().replaceAll(' ', '_')}.unknown`,
-    message: `There is no ${what} "${key}".`,
-    fix: 'Look at the list for what exists and may be seen by you.',
-  });
+  return failureFor('not_found', {}, { message: `There is no ${what} "${key}", or you may not see it.` });
 }
 
 /** The first refusal names the answer: a missing permission and a lock are 403, most others a conflict. */
 export function refusedBy(refusals: readonly Refusal[]): ApiFailure {
-  const first = refusals[0] ?? {
-    code: 'status.wrong',
-    message: 'This is not possible now.',
-    fix: 'Ask explain for the reasons.',
-  };
+  const first = refusals[0];
+  if (first === undefined) throw new Error('refused without a reason');
   return new ApiFailure(statusOf(first.code), first);
 }
 
 /** By the code's room, since the catalogue's own number is what the MAAS dialect owes its clients. */
-function statusOf(code: string): number {
+function statusOf(code: Code): number {
   if (code === 'locked' || code.startsWith('perm.')) return 403;
-  if (code.startsWith('image.') || code === 'input.invalid') return 400;
+  if (code.startsWith('image.')) return 400;
   return code === 'rack.none' || code === 'net.ip_exhausted' ? 503 : 409;
 }
 
@@ -50,21 +57,9 @@ export function failureOf(error: unknown): ApiFailure | null {
   if (error instanceof NotFound) return noSuch(error.what, error.key);
   if (error instanceof Problem) {
     const status = { invalid: 400, conflict: 409, exhausted: 503 }[error.kind];
-    return new ApiFailure(status, {
-      code: error.code,
-      message: error.message,
-      fix: error.fix,
-      ...(error.field === null ? {} : { field: error.field }),
-    });
+    return new ApiFailure(status, error);
   }
   if (error instanceof ZodError) return badInput(error, 'body');
-  if (sqlState(error) === UNIQUE_VIOLATION) {
-    return new ApiFailure(409, {
-      code: 'name.taken',
-      message: 'Something with this name exists already.',
-      fix: 'Choose another name.',
-    });
-  }
   return fromFastify(error);
 }
 
@@ -73,20 +68,12 @@ export function badInput(error: ZodError, place: 'body' | 'query' | 'path'): Api
   const issue = error.issues[0];
   if (issue?.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? '';
-    return new ApiFailure(400, {
-      code: 'input.unknown_key',
-      message: `The ${place} has a key that is not known here: "${key}".`,
-      field: [...issue.path, key].join('.'),
-      fix: 'Leave it out; the keys are in /api/v1/openapi.json.',
-    });
+    return failureFor('input.unknown_key', { what: `The ${place}`, key }, { field: [...issue.path, key].join('.') });
   }
   const field = issue?.path.join('.') ?? '';
-  return new ApiFailure(400, {
-    code: 'input.invalid',
-    message: `${field === '' ? `The ${place}` : `"${field}"`}: ${issue?.message ?? 'is not valid'}.`,
-    ...(field === '' ? {} : { field }),
-    fix: 'Correct it; the accepted shape is in /api/v1/openapi.json.',
-  });
+  const what = field === '' ? `The ${place}` : `"${field}"`;
+  const params = { what, why: issue?.message ?? 'is not valid' };
+  return failureFor('input.invalid', params, { field: field === '' ? undefined : field });
 }
 
 /** Fastify's own refusals (body too large, not JSON, no such media type) carry a status and a stable code. */
@@ -96,22 +83,12 @@ function fromFastify(error: unknown): ApiFailure | null {
   if (typeof statusCode !== 'number' || statusCode < 400 || statusCode >= 500) return null;
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new ApiFailure(413, {
-        code: 'input.too_large',
-        message: 'The body is larger than this call accepts.',
-        fix: 'Send less; user data may have at most 1 MiB.',
-      });
+      return failureFor('input.too_large');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new ApiFailure(415, {
-        code: 'input.media_type',
-        message: 'The body must be JSON.',
-        fix: 'Send content-type: application/json.',
-      });
-    default:
-      return new ApiFailure(statusCode, {
-        code: 'input.invalid',
-        message: error.message,
-        fix: 'Send a well-formed JSON body.',
-      });
+      return failureFor('input.media_type');
+    default: {
+      const { message } = error;
+      return failureFor('input.invalid', {}, { status: statusCode, message, fix: 'Send a well-formed JSON body.' });
+    }
   }
 }

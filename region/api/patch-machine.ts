@@ -53,11 +53,5 @@ async function placeId(deps: RegionDeps, table: 'zones' | 'pools', name: string)
   const row = await deps.db.selectFrom(table).select('id').where('name', '=', name).executeTakeFirst();
   if (row) return row.id;
   const word = table === 'zones' ? 'zone' : 'pool';
-  throw new Problem({
-    code: `${word}.unknown`,
-    kind: 'invalid',
-    message: `There is no ${word} "${name}".`,
-    field: word,
-    fix: 'Use the name of one that exists.',
-  });
+  throw new Problem(`${word}.unknown`, { name }, { field: word });
 }

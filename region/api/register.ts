@@ -2,7 +2,7 @@ import { NATIVE_BASE } from '@ingot/contract/native.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RegionDeps } from '../deps.ts';
 import { authenticate } from './authenticate.ts';
-import { ApiFailure, failureOf, noSuch } from './failure.ts';
+import { failureFor, failureOf, noSuch } from './failure.ts';
 import { loginLimit } from './login-limit.ts';
 import { openApiOf } from './openapi.ts';
 import type { NativeParts } from './parts.ts';
@@ -32,7 +32,7 @@ export async function registerNativeApi(app: FastifyInstance, deps: RegionDeps):
       // A POST without a body, as curl -X POST sends it, is one with an empty object.
       scope.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
         if (body === '') done(null, {});
-        else done(new ApiFailure(415, MEDIA_TYPE));
+        else done(failureFor('input.media_type'));
       });
       scope.get('/openapi.json', (_request, reply) =>
         reply.header('content-type', 'application/json; charset=utf-8').send(document),
@@ -47,12 +47,6 @@ export function nativeParts(deps: RegionDeps): NativeParts {
   const typical = typicalTimes(deps.db);
   return { typical, logins: loginLimit(), hub: streamHub(deps, typical, () => Date.now()) };
 }
-
-const MEDIA_TYPE = {
-  code: 'input.media_type',
-  message: 'The body must be JSON.',
-  fix: 'Send content-type: application/json.',
-};
 
 function mount(scope: FastifyInstance, deps: RegionDeps, route: Route): void {
   scope.route({
@@ -73,26 +67,10 @@ function mount(scope: FastifyInstance, deps: RegionDeps, route: Route): void {
 
 function checkAccess(route: Route, principal: Principal | null): void {
   if (route.access === 'anyone') return;
-  if (!principal) {
-    throw new ApiFailure(401, {
-      code: 'auth.missing',
-      message: 'This needs a login.',
-      fix: 'Log in, or send Authorization: Bearer CONSUMER:TOKEN:SECRET.',
-    });
-  }
-  if (route.access === 'local' && principal.via !== 'local') {
-    throw new ApiFailure(403, {
-      code: 'perm.local',
-      message: 'This is possible only on the host of the region.',
-      fix: 'Run the ingot command there.',
-    });
-  }
+  if (!principal) throw failureFor('auth.missing');
+  if (route.access === 'local' && principal.via !== 'local') throw failureFor('perm.local');
   if (route.access === 'admin' && !principal.admin) {
-    throw new ApiFailure(403, {
-      code: 'perm.missing',
-      message: 'This needs an administrator.',
-      fix: 'Ask an administrator to do it.',
-    });
+    throw failureFor('perm.missing', {}, { message: 'This needs an administrator.' });
   }
 }
 
@@ -103,10 +81,6 @@ function answerError(deps: RegionDeps, error: unknown, request: FastifyRequest, 
     return reply.code(failure.status).send(failure.body);
   }
   deps.log.error({ err: error, method: request.method, url: request.url }, 'native API: unforeseen error');
-  return reply.code(500).send({
-    code: 'internal',
-    message: `The region failed on ${request.method} ${request.url.split('?')[0]} (request ${request.id}).`,
-    field: null,
-    fix: 'Look for this request in DIR/log/region.log; please report it.',
-  });
+  const what = `${request.method} ${request.url.split('?')[0]}`;
+  return reply.code(500).send(failureFor('internal', { request: what, id: request.id }).body);
 }

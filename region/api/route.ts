@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { RegionDeps } from '../deps.ts';
-import { ApiFailure, badInput } from './failure.ts';
+import { badInput, failureFor } from './failure.ts';
 import type { Principal } from './principal.ts';
 
 /** Who may call: anybody, anybody signed in, administrators, or only the region's own host over its socket. */
@@ -92,9 +92,5 @@ function check<S extends z.ZodType>(schema: S | undefined, value: unknown, place
 /** The principal of a route that is never called without one. */
 export function signedIn(principal: Principal | null): Principal {
   if (principal) return principal;
-  throw new ApiFailure(401, {
-    code: 'auth.missing',
-    message: 'This needs a login.',
-    fix: 'Log in, or send Authorization: Bearer CONSUMER:TOKEN:SECRET.',
-  });
+  throw failureFor('auth.missing');
 }

@@ -52,23 +52,12 @@ const NEEDED = {
 function checkImage(image: NewImage): void {
   for (const field of ['os', 'release', 'arch', 'version'] as const) {
     if (NAME.test(image[field])) continue;
-    throw new Problem({
-      code: 'image.bad_name',
-      kind: 'invalid',
-      field,
-      message: `${field} ${JSON.stringify(image[field].slice(0, 80))} is not usable in an image name.`,
-      fix: 'Use letters, digits, ".", "_", "+" and "-", at most 64.',
-    });
+    throw new Problem('image.bad_name', { field, value: JSON.stringify(image[field].slice(0, 80)) }, { field });
   }
   for (const alternatives of NEEDED[image.purpose]) {
     if (image.files.some(({ filetype }) => alternatives.some((one) => one === filetype))) continue;
-    throw new Problem({
-      code: 'image.file_missing',
-      kind: 'invalid',
-      field: 'files',
-      message: `An image for ${image.purpose} needs a file of type ${alternatives.join(' or ')}.`,
-      fix: 'Build it again with `ingot images build`.',
-    });
+    const params = { purpose: image.purpose, types: alternatives.join(' or ') };
+    throw new Problem('image.file_missing', params, { field: 'files' });
   }
 }
 
@@ -76,13 +65,7 @@ async function storedFile(deps: Pick<RegionDeps, 'blobs'>, file: NewImageFile): 
   if ('path' in file) return { filetype: file.filetype, ...(await deps.blobs.adopt(file.path)) };
   const size = (await deps.blobs.has(file.sha256)) ? (await stat(deps.blobs.path(file.sha256))).size : null;
   if (size === null) {
-    throw new Problem({
-      code: 'image.blob_missing',
-      kind: 'invalid',
-      field: 'files',
-      message: `The store has no blob ${file.sha256.slice(0, 64)}.`,
-      fix: 'Give the path of the file.',
-    });
+    throw new Problem('image.blob_missing', { sha256: file.sha256.slice(0, 64) }, { field: 'files' });
   }
   return { filetype: file.filetype, sha256: file.sha256, size };
 }
@@ -172,12 +155,7 @@ export async function deleteImage(deps: Pick<RegionDeps, 'db' | 'blobs' | 'chang
     if (!image) throw new NotFound('image', String(id));
     const inUse = await users(trx, image);
     if (inUse > 0) {
-      throw new Problem({
-        code: 'image.in_use',
-        kind: 'conflict',
-        message: `${inUse} machine${inUse === 1 ? ' uses' : 's use'} ${image.os}/${image.release}.`,
-        fix: 'Release them first.',
-      });
+      throw new Problem('image.in_use', { count: inUse, image: `${image.os}/${image.release}` });
     }
     await trx.deleteFrom('images').where('id', '=', id).execute();
     await trx

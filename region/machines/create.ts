@@ -41,13 +41,7 @@ const TRIES = 5;
 export function normaliseMac(text: string): string {
   const mac = text.trim().toLowerCase().replaceAll('-', ':');
   if (/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac)) return mac;
-  throw new Problem({
-    code: 'machine.mac_invalid',
-    kind: 'invalid',
-    message: `'${text}' is not a valid MAC address.`,
-    field: 'mac_addresses',
-    fix: 'Give six pairs of hexadecimal digits, 52:54:00:12:34:56.',
-  });
+  throw new Problem('machine.mac_invalid', { text }, { field: 'mac_addresses' });
 }
 
 /**
@@ -147,23 +141,15 @@ async function refuseKnownMacs(trx: Transaction<Tables>, macs: string[]): Promis
     .where('i.type', '=', 'physical')
     .executeTakeFirst();
   if (!known) return;
-  throw new Problem({
-    code: 'machine.mac_in_use',
-    kind: 'invalid',
-    message: `MAC address ${known.mac} already in use on ${known.hostname}.`,
-    field: 'mac_addresses',
-    fix: `Use the machine ${known.hostname}, or delete it first.`,
-  });
+  throw new Problem(
+    'machine.mac_in_use',
+    { mac: known.mac ?? '', machine: known.hostname },
+    { field: 'mac_addresses' },
+  );
 }
 
 export function hostnameTaken(hostname: string): Problem {
-  return new Problem({
-    code: 'machine.hostname_taken',
-    kind: 'invalid',
-    message: `Node with hostname '${hostname}' already exists.`,
-    field: 'hostname',
-    fix: 'Choose another name.',
-  });
+  return new Problem('machine.hostname_taken', { name: hostname }, { field: 'hostname' });
 }
 
 async function defaultZone(trx: Transaction<Tables>): Promise<number> {

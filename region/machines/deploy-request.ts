@@ -59,13 +59,8 @@ export async function requestDeploy(
   caller: Caller,
 ): Promise<Applied> {
   if (request.userData && request.userData.length > USER_DATA_LIMIT) {
-    throw new Problem({
-      code: 'user_data.too_large',
-      kind: 'invalid',
-      message: `The user data has ${request.userData.length} bytes; at most ${USER_DATA_LIMIT} are accepted.`,
-      field: 'userData',
-      fix: 'Shorten it, or let it fetch the rest.',
-    });
+    const params = { size: request.userData.length, limit: USER_DATA_LIMIT };
+    throw new Problem('user_data.too_large', params, { field: 'userData' });
   }
   const machine = await deps.db
     .selectFrom('machines')

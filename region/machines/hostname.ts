@@ -41,11 +41,5 @@ export function wantedHostname(text: string | undefined): string | null {
   const name = (text ?? '').trim().toLowerCase();
   if (name === '' || /^\d{1,3}(-\d{1,3}){3}$/.test(name)) return null;
   if (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) return name;
-  throw new Problem({
-    code: 'machine.hostname_invalid',
-    kind: 'invalid',
-    message: `Invalid hostname: ${name}.`,
-    field: 'hostname',
-    fix: 'Use letters, digits and inner hyphens, at most 63.',
-  });
+  throw new Problem('machine.hostname_invalid', { name }, { field: 'hostname' });
 }

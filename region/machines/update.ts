@@ -71,13 +71,7 @@ async function replaceTags(trx: Transaction<Tables>, machineId: number, names: r
   const wanted = [...new Set(names)];
   const wrong = wanted.find((name) => !/^[\w-]{1,256}$/.test(name));
   if (wrong !== undefined) {
-    throw new Problem({
-      code: 'tag.name_invalid',
-      kind: 'invalid',
-      message: `'${wrong}' is not a tag name.`,
-      field: 'tags',
-      fix: 'Use letters, digits, hyphen and underscore, at most 256.',
-    });
+    throw new Problem('tag.name_invalid', { name: wrong }, { field: 'tags' });
   }
   await trx.deleteFrom('machine_tags').where('machine_id', '=', machineId).execute();
   if (wanted.length === 0) return;

@@ -1,3 +1,4 @@
+import { refusal } from '@ingot/core/machine/catalogue.ts';
 import type { Transaction } from 'kysely';
 import { Refused } from '../lifecycle/refused.ts';
 import type { Tables } from '../store/schema.ts';
@@ -45,11 +46,7 @@ export async function allocateAddress(
   const address = space === null ? null : nextFreeAddress(space);
   if (space === null || address === null) {
     const subnet = await trx.selectFrom('subnets').select('cidr').where('id', '=', subnetId).executeTakeFirst();
-    throw new Refused({
-      code: 'network.addresses_exhausted',
-      message: `No more IPs available in subnet: ${subnet?.cidr ?? subnetId}.`,
-      fix: 'Release machines in this subnet, shrink its dynamic range or its reserved ranges.',
-    });
+    throw new Refused(refusal('net.ip_exhausted', { subnet: subnet?.cidr ?? subnetId }));
   }
   const row = await trx
     .insertInto('address_spans')

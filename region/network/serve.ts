@@ -89,17 +89,11 @@ export async function serve(deps: Pick<RegionDeps, 'db' | 'changes'>, request: S
 }
 
 function invalid(field: string, message: string, fix: string): Problem {
-  return new Problem({ code: 'network.invalid', kind: 'invalid', message, field, fix });
+  return new Problem('network.invalid', {}, { message, field, fix });
 }
 
 function conflict(): Problem {
-  return new Problem({
-    code: 'network.range_conflict',
-    kind: 'conflict',
-    message: 'Requested dynamic range conflicts with an existing IP address or range.',
-    field: 'start',
-    fix: 'Choose another range, or release the addresses in it first.',
-  });
+  return new Problem('network.range_conflict', {}, { field: 'start' });
 }
 
 function inNetwork(network: Ipv4Network, field: string, text: string): number {
@@ -132,15 +126,7 @@ async function ensureRange(
   const taken = [...space.used, ...space.reserved, ...space.dynamic];
   if (asked && taken.some((span) => span.start <= asked.end && span.end >= asked.start)) throw conflict();
   const range = asked ?? upperHalf(space);
-  if (range === null) {
-    const message = 'There is no room for any dynamic ranges on this subnet.';
-    throw new Problem({
-      code: 'network.full',
-      kind: 'exhausted',
-      message,
-      fix: 'Release addresses or reserved ranges in it.',
-    });
-  }
+  if (range === null) throw new Problem('network.full');
   await trx
     .insertInto('address_spans')
     .values({ subnet_id: subnetId, span: formatSpan(range), kind: 'dynamic-range' })

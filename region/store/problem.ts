@@ -1,24 +1,29 @@
+import { type Code, entryOf, type Params, refusal } from '@ingot/core/machine/catalogue.ts';
+
+export type ProblemKind = 'invalid' | 'conflict' | 'exhausted';
+
 /**
- * A request that cannot be carried out, as data: what is wrong, which field, what to do. Raised by use-cases below the
- * APIs; `kind` picks the HTTP status (invalid 400, conflict 409, exhausted 503).
+ * A request that cannot be carried out, as data: what is wrong, which field, what to do, with the catalogue's texts. Raised
+ * by use-cases below the APIs; `kind` picks the HTTP status (invalid 400, conflict 409, exhausted 503).
  */
 export class Problem extends Error {
-  readonly code: string;
-  readonly kind: 'invalid' | 'conflict' | 'exhausted';
+  readonly code: Code;
+  readonly kind: ProblemKind;
   readonly field: string | null;
   readonly fix: string;
-  constructor(problem: {
-    code: string;
-    kind: 'invalid' | 'conflict' | 'exhausted';
-    message: string;
-    field?: string | null;
-    fix: string;
-  }) {
-    super(problem.message);
+  /** `over` says more exactly than the catalogue what is wrong here. */
+  constructor(code: Code, params: Params = {}, over: { field?: string; message?: string; fix?: string } = {}) {
+    const { message, fix } = refusal(code, params, over);
+    super(message);
     this.name = 'Problem';
-    this.code = problem.code;
-    this.kind = problem.kind;
-    this.field = problem.field ?? null;
-    this.fix = problem.fix;
+    this.code = code;
+    this.kind = kindOf(entryOf(code)?.http);
+    this.field = over.field ?? null;
+    this.fix = fix;
   }
+}
+
+function kindOf(http: number | undefined): ProblemKind {
+  if (http === 409) return 'conflict';
+  return http === 503 ? 'exhausted' : 'invalid';
 }

@@ -16,7 +16,7 @@ import { requestDeploy } from '../../machines/deploy-request.ts';
 import { readPowerParameters, SECRET_FIELDS } from '../../store/power-parameters.ts';
 import { allocateMachine } from '../allocate.ts';
 import { checkKeys, commandOf, userDataOf } from '../command-of.ts';
-import { ApiFailure, noSuch, refusedBy } from '../failure.ts';
+import { failureFor, noSuch, refusedBy } from '../failure.ts';
 import type { NativeParts } from '../parts.ts';
 import { patchMachine } from '../patch-machine.ts';
 import { actorOf, callerOf, type Principal } from '../principal.ts';
@@ -53,12 +53,7 @@ export function machineRoutes(parts: NativeParts): Route[] {
       async ({ deps, principal, query }) => {
         const filter = parseFilter(query.filter ?? '');
         if (!filter.ok) {
-          throw new ApiFailure(400, {
-            code: 'filter.invalid',
-            message: filter.message,
-            field: 'filter',
-            fix: filter.fix,
-          });
+          throw failureFor('filter.invalid', { why: filter.message }, { field: 'filter', fix: filter.fix });
         }
         const all = await readMachines(deps.db, parts.typical, { all: true }, signedIn(principal), Date.now());
         return all.map((one) => one.view).filter((view) => matchesFilter(filter.terms, view));

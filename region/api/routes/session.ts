@@ -4,7 +4,7 @@ import { createToken, formatToken } from '../../accounts/api-tokens.ts';
 import { createSession, endSession } from '../../accounts/sessions.ts';
 import { createUser, findUser, verifyLogin } from '../../accounts/users.ts';
 import { cookieOf, SESSION_COOKIE, sessionCookie } from '../authenticate.ts';
-import { ApiFailure, noSuch } from '../failure.ts';
+import { failureFor, noSuch } from '../failure.ts';
 import type { NativeParts } from '../parts.ts';
 import { usersOf } from '../read/users.ts';
 import { type Route, route, signedIn } from '../route.ts';
@@ -26,25 +26,13 @@ export function sessionRoutes(parts: NativeParts): Route[] {
         const keys = [`address ${request.ip}`, `name ${body.username}`];
         const wait = Math.max(...keys.map((key) => parts.logins.waitSeconds(key, Date.now())));
         if (wait > 0) {
-          throw new ApiFailure(
-            429,
-            {
-              code: 'auth.too_many',
-              message: 'Too many failed logins.',
-              fix: `Try again in ${wait} s.`,
-            },
-            wait,
-          );
+          throw failureFor('auth.too_many', { seconds: wait }, { retryAfterSeconds: wait });
         }
         // Counted before the check, so that guesses sent at once count too.
         for (const key of keys) parts.logins.failed(key, Date.now());
         const user = await verifyLogin(deps, body.username, body.password);
         if (!user) {
-          throw new ApiFailure(401, {
-            code: 'auth.wrong',
-            message: 'Name or password is wrong.',
-            fix: 'Try again, or set a new password: ingot createadmin on the server.',
-          });
+          throw failureFor('auth.wrong');
         }
         for (const key of keys) parts.logins.passed(key);
         const session = await createSession(deps, user.id);
@@ -128,11 +116,7 @@ export function sessionRoutes(parts: NativeParts): Route[] {
       async ({ deps, principal, params, body }) => {
         const who = signedIn(principal);
         if (!who.admin && params.name !== who.username) {
-          throw new ApiFailure(403, {
-            code: 'perm.missing',
-            message: 'Only an administrator makes keys for others.',
-            fix: 'Ask an administrator.',
-          });
+          throw failureFor('perm.missing', {}, { message: 'Only an administrator makes keys for others.' });
         }
         const user = await findUser(deps, params.name);
         if (!user) throw noSuch('user', params.name);

@@ -2,7 +2,7 @@ import { RackToken, RackView, SettingsView } from '@ingot/contract/native.ts';
 import { z } from 'zod';
 import { createRackToken } from '../../racklink/rack-rows.ts';
 import { readSettings, SETTINGS, writeSettings } from '../../store/settings.ts';
-import { ApiFailure } from '../failure.ts';
+import { failureFor } from '../failure.ts';
 import { racksOf } from '../read/racks.ts';
 import { type Route, route } from '../route.ts';
 
@@ -67,20 +67,11 @@ export function siteRoutes(): Route[] {
 
 function checkSetting(name: string, value: unknown): void {
   if (!Object.hasOwn(SETTINGS, name)) {
-    throw new ApiFailure(400, {
-      code: 'setting.unknown',
-      message: `There is no setting "${name}".`,
-      field: name,
-      fix: 'Look at GET /api/v1/settings for their names.',
-    });
+    throw failureFor('setting.unknown', { name }, { field: name });
   }
   const shape: z.ZodType = SETTINGS[name as keyof typeof SETTINGS];
   const parsed = shape.safeParse(value);
   if (parsed.success) return;
-  throw new ApiFailure(400, {
-    code: 'setting.invalid',
-    message: `"${name}": ${parsed.error.issues[0]?.message ?? 'is not valid'}.`,
-    field: name,
-    fix: 'Give a value of the kind that GET /api/v1/settings shows.',
-  });
+  const why = parsed.error.issues[0]?.message ?? 'is not valid';
+  throw failureFor('setting.invalid', { name, why }, { field: name });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ApiFailure } from '../failure.ts';
+import { failureFor } from '../failure.ts';
 import type { NativeParts } from '../parts.ts';
 import { type Route, route, signedIn } from '../route.ts';
 import { serveStream } from '../stream/serve.ts';
@@ -22,11 +22,7 @@ export function streamRoutes(parts: NativeParts): Route[] {
       async ({ principal, query, request, reply }) => {
         const who = signedIn(principal);
         if (parts.hub.readers() >= READERS_LIMIT) {
-          throw new ApiFailure(
-            503,
-            { code: 'stream.full', message: 'Too many event streams are open here.', fix: 'Try again in a moment.' },
-            5,
-          );
+          throw failureFor('stream.full', {}, { retryAfterSeconds: 5 });
         }
         const header = request.headers['last-event-id'];
         const after = typeof header === 'string' && header !== '' ? header : (query.after ?? null);
