@@ -14,23 +14,22 @@ export interface DatasourceInput {
 
 /**
  * cloud-init's MAAS datasource, its event webhook and the network configuration, as files below /etc/cloud/cloud.cfg.d. JSON is
- * YAML. Readable by root only: the token opens the machine's metadata. No `level` in the reporter: it kills cloud-init 22.4.
+ * YAML, except for cloud-init's ds-identify, a shell script that knows `datasource_list: [ NAME ]` on one line and nothing
+ * else: without that line it switches cloud-init off. Readable by root only: the token opens the machine's metadata. No
+ * `level` in the reporter: it kills cloud-init 22.4.
  */
 export function cloudInitFiles(input: DatasourceInput): PlannedFile[] {
   const keys = { consumer_key: input.consumerKey, token_key: input.tokenKey, token_secret: input.tokenSecret };
-  const datasource = {
-    datasource_list: ['MAAS'],
-    datasource: { MAAS: { metadata_url: input.metadataUrl, ...keys } },
-  };
+  const datasource = { MAAS: { metadata_url: input.metadataUrl, ...keys } };
   const reporting = { reporting: { maas: { type: 'webhook', endpoint: input.statusUrl, ...keys } } };
-  const file = (name: string, content: object): PlannedFile => ({
+  const file = (name: string, content: string): PlannedFile => ({
     path: `/etc/cloud/cloud.cfg.d/${name}`,
     mode: 0o600,
-    content: `${JSON.stringify(content, null, 1)}\n`,
+    content: `${content}\n`,
   });
   return [
-    file('90_maas_datasource.cfg', datasource),
-    file('90_maas_cloud_init_reporting.cfg', reporting),
-    file('50_network.cfg', { network: input.network }),
+    file('90_maas_datasource.cfg', `datasource_list: [ MAAS ]\ndatasource: ${JSON.stringify(datasource)}`),
+    file('90_maas_cloud_init_reporting.cfg', JSON.stringify(reporting, null, 1)),
+    file('50_network.cfg', JSON.stringify({ network: input.network }, null, 1)),
   ];
 }

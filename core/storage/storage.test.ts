@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { cloudInitFiles } from './cloud-init-files.ts';
 import { flatLayout } from './flat-layout.ts';
 import { installPlan } from './install-plan.ts';
@@ -75,7 +76,7 @@ describe('install plan', () => {
     expect(plan.image.path).toBe(`/blobs/sha256/${'ab'.repeat(32)}`);
   });
 
-  test('no reporter has a level: it kills cloud-init 22.4 (TypeError)', () => {
+  test('no reporter has a level: it kills cloud-init 22.4 (TypeError); ds-identify finds its line', () => {
     const input = {
       metadataUrl: 'http://r/',
       statusUrl: 'http://s/',
@@ -85,7 +86,8 @@ describe('install plan', () => {
     };
     const files = cloudInitFiles({ ...input, network: { version: 2 } });
     expect(files.every((file) => file.mode === 0o600)).toBe(true);
-    const merged = Object.assign({}, ...files.map((file) => JSON.parse(file.content)));
+    expect(files[0]?.content.split('\n')).toContain('datasource_list: [ MAAS ]');
+    const merged = Object.assign({}, ...files.map((file) => parse(file.content)));
     expect(merged).toEqual({
       datasource_list: ['MAAS'],
       datasource: { MAAS: { metadata_url: 'http://r/', consumer_key: 'c', token_key: 't', token_secret: 's' } },

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { InstallPlan } from '@ingot/contract/agent.ts';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import { type Boot, hang, hangIf } from './boot.ts';
 import { ask, Refused } from './region-calls.ts';
@@ -11,7 +12,7 @@ const Reporting = z.object({ reporting: z.object({ maas: z.object({ endpoint: z.
 function parsed<T>(plan: InstallPlan, ending: string, schema: z.ZodType<T>): T {
   const file = plan.files.find(({ path }) => path.endsWith(ending));
   if (!file) throw new Error(`the install plan has no ${ending}`);
-  return schema.parse(JSON.parse(file.content));
+  return schema.parse(parse(file.content));
 }
 
 /** As cloud-init signs: OAuth 1.0 PLAINTEXT, a new nonce each time. */
