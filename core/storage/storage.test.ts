@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
 import { cloudInitFiles } from './cloud-init-files.ts';
 import { flatLayout } from './flat-layout.ts';
 import { installPlan } from './install-plan.ts';
