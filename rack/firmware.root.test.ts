@@ -119,10 +119,10 @@ it('brings SeaBIOS, OVMF by PXE and OVMF by HTTP to their kernel', async () => {
     await expect.poll(() => story(bios ?? ''), { timeout: 120_000 }).toEqual(['boot.script ephemeral', kernel]);
     await expect
       .poll(() => story(http ?? ''), { timeout: 120_000 })
-      .toEqual(['http.read /ipxe.efi 200', 'boot.script ephemeral', kernel]);
+      .toEqual(['http.read /snponly.efi 200', 'boot.script ephemeral', kernel]);
     await expect
       .poll(() => story(pxe ?? ''), { timeout: 120_000 })
-      .toEqual(['tftp.read ipxe.efi aborted', 'tftp.read ipxe.efi sent', 'boot.script ephemeral', kernel]);
+      .toEqual(['tftp.read snponly.efi aborted', 'tftp.read snponly.efi sent', 'boot.script ephemeral', kernel]);
   } catch (error) {
     console.error(await serials());
     throw error;

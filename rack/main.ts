@@ -4,11 +4,15 @@ import { destination, pino } from 'pino';
 import { enroll } from './enroll.ts';
 import { DEFAULT_PORTS } from './httpboot/boot-plane.ts';
 import { startRack } from './rack.ts';
+import { findRegion } from './region/remembered.ts';
 
 const USAGE = `Usage:
-  rack --state DIR --region unix:PATH [--name NAME] [--address IP]... [--interface NAME]... [--blobs DIR]
-       [--cache-limit GIB] [--log-level LEVEL]
-  rack enroll URL TOKEN --state DIR [--name NAME]
+  rack --state DIR [--region unix:PATH|https://HOST:PORT] [--name NAME] [--address IP]... [--interface NAME]...
+       [--blobs DIR] [--cache-limit GIB] [--log-level LEVEL]
+  rack enroll https://HOST:PORT TOKEN --state DIR [--name NAME]
+
+  enroll    what \`ingot rack token\` prints on the region's host: makes this rack known there, once
+  --region  the region of the enrolment unless told
 `;
 const VERSION = '0.1.0';
 const DEFAULT_CACHE_GIB = 20;
@@ -48,24 +52,27 @@ async function main(): Promise<void> {
   }
   if (positionals[0] === 'enroll') {
     const [, url, token] = positionals;
-    if (!url || !token || !URL.canParse(url)) refuse('enroll needs a URL and a token.');
+    if (!url || !token) refuse('enroll needs a URL and a token.');
+    if (positionals.length > 3) refuse(`Unexpected: ${positionals.slice(3).join(' ')}`);
     const enrolled = await enroll(values.state, values.name, url, token);
-    process.stderr.write(enrolled.ok ? `Enrolled as ${enrolled.rack}.\n` : `Not enrolled: ${enrolled.message}\n`);
+    const start = `Start it with: ingot rack --state ${values.state}`;
+    if (enrolled.ok) process.stdout.write(`Enrolled as ${enrolled.rack}. ${start}\n`);
+    else process.stderr.write(`Not enrolled: ${enrolled.message}\n`);
     process.exitCode = enrolled.ok ? 0 : 1;
     return;
   }
   if (positionals.length > 0) refuse(`Unknown command: ${positionals[0]}`);
-  const socket = /^unix:(\/.+)$/.exec(values.region ?? '')?.[1];
-  if (!socket) refuse('--region must be unix:PATH, the region’s DIR/run/rack.sock.');
   const gibibytes = Number(values['cache-limit']);
   if (!(gibibytes > 0)) refuse('--cache-limit must be a number of GiB.');
   const level = values['log-level'];
   if (!['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].includes(level))
     refuse(`No such log level: ${level}`);
+  const found = await findRegion(values.state, values.region);
+  if (!found.ok) refuse(found.message);
   const log = pino({ name: 'rack', level }, destination({ fd: 2, sync: true }));
   const rack = await startRack({
     stateDir: values.state,
-    regionSocket: socket,
+    region: found.region,
     name: values.name,
     addresses: values.address,
     interfaces: values.interface,

@@ -89,7 +89,7 @@ it('says who it is, takes the snapshot and serves DHCP, TFTP, HTTP and the agent
   expect(ticket).toMatchObject({ rack: region.of('hello')[0]?.rack, machine: null, mac });
   expect(await get(`http://10.78.0.1:5248/blobs/sha256/${sum}`)).toBe(blob.toString('latin1'));
   expect(await get('https://10.78.0.1:5249/agent/v1/task')).toBe(`mac ${mac}`);
-  for (const name of ['undionly.kpxe', 'ipxe.efi']) {
+  for (const name of ['undionly.kpxe', 'snponly.efi']) {
     await inMachine('tftp', '-m', 'binary', '10.78.0.1', '-c', 'get', name, join(dir, name));
     expect((await readFile(join(dir, name))).equals(await readFile(`/usr/lib/ipxe/${name}`))).toBe(true);
   }

@@ -21,13 +21,15 @@ import { createBindings } from './network/bindings.ts';
 import { type HostAddress, hostAddresses, reportedInterfaces } from './network/interfaces.ts';
 import { openJournal } from './power/journal.ts';
 import { createPowerWorker } from './power/worker.ts';
+import type { RegionAddress } from './region/address.ts';
+import { openTransport } from './region/transport.ts';
 import { serveTftp } from './tftp/serve-tftp.ts';
 import { loadCertificate } from './tls/certificate.ts';
 
 export interface RackOptions {
   /** State below DIR/rack. */
   stateDir: string;
-  regionSocket: string;
+  region: RegionAddress;
   name: string;
   /** Serve on these addresses only; empty = every IPv4 address but loopback. */
   addresses: readonly string[];
@@ -58,7 +60,8 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   const certificate = await loadCertificate(join(dir, 'tls'), Date.now());
   const snapshot = await openSnapshotStore(join(dir, 'snapshot.json'));
   const evidence = createEvidenceQueue();
-  const region = createRegionClient(options.regionSocket, identity);
+  const transport = openTransport(options.region);
+  const region = createRegionClient(transport, identity);
   const { blobs, cacheLimitBytes: limitBytes } = options;
   const cache = await openImageCache({ dir: join(dir, 'cache'), region, blobs, limitBytes, log });
   const files = await loadBootFiles();
@@ -234,7 +237,8 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     void prefetch(remembered);
   }
   link = openLink({
-    socketPath: options.regionSocket,
+    region: transport,
+    identity,
     hello,
     onMessage,
     onWelcome: () => {
@@ -270,7 +274,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
         metrics.close(),
         snapshot.flush(),
       ]);
-      region.close();
+      transport.close();
     },
   };
 }

@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
 
-/** Debian's iPXE (package ipxe): the programs that firmware loads. Names as they stand in Kea's answers. */
-const BOOT_FILES = ['undionly.kpxe', 'ipxe.efi'] as const;
+/**
+ * Debian's iPXE (package ipxe): the programs that firmware loads. Names as they stand in Kea's answers. For UEFI it is
+ * snponly.efi, which works through the firmware's own network driver: ipxe.efi with its own drivers does not return to
+ * OVMF after `exit 1`, so a deployed machine would never come to its disk (seen with edk2-stable202211 and virtio-net).
+ */
+const BOOT_FILES = ['undionly.kpxe', 'snponly.efi'] as const;
 const DIRECTORIES = ['/usr/lib/ipxe', '/usr/share/ipxe'];
 
 export interface BootFiles {

@@ -160,13 +160,13 @@ function bootClasses(host: HostAddress, bootPort: number): KeaClass[] {
     {
       name: named('uefi-pxe'),
       test: `${here} and ${isPxe} and ${arch(ARCH.efiX64, ARCH.efiBc)} and not (${isIpxe})`,
-      'boot-file-name': 'ipxe.efi',
+      'boot-file-name': 'snponly.efi',
       'next-server': host.address,
     },
     {
       name: named('uefi-http'),
       test: `${here} and ${isHttp} and ${arch(ARCH.httpX64, ARCH.httpX86)} and not (${isIpxe})`,
-      'boot-file-name': `${boot}/ipxe.efi`,
+      'boot-file-name': `${boot}/snponly.efi`,
       'next-server': host.address,
       // UEFI 2.9 §24.7.2.3: the offer counts as one for HTTP boot only with this class in it.
       'option-data': [{ name: 'vendor-class-identifier', data: 'HTTPClient', 'always-send': true }],

@@ -84,8 +84,8 @@ const asked = { vendorPxe: hexOption(60, 'PXEClient:Arch:00000'), vendorHttp: he
 describe('what Kea answers, by how a machine asks', () => {
   it.each([
     ['BIOS', `${asked.vendorPxe}5d020000`, 'undionly.kpxe'],
-    ['UEFI PXE', `${asked.vendorPxe}5d020007`, 'ipxe.efi'],
-    ['UEFI HTTP', `${asked.vendorHttp}5d020010`, 'http://10.77.0.1:5248/ipxe.efi'],
+    ['UEFI PXE', `${asked.vendorPxe}5d020007`, 'snponly.efi'],
+    ['UEFI HTTP', `${asked.vendorHttp}5d020010`, 'http://10.77.0.1:5248/snponly.efi'],
     ['iPXE on BIOS', `${asked.vendorPxe}5d020000${hexOption(77, 'iPXE')}`, 'http://10.77.0.1:5248/boot.ipxe'],
     ['iPXE on UEFI', `${asked.vendorPxe}5d020007${hexOption(77, 'iPXE')}`, 'http://10.77.0.1:5248/boot.ipxe'],
   ])('%s', async (name, options, file) => {

@@ -15,6 +15,7 @@ import { createEvidenceQueue } from '../evidence/evidence.ts';
 import { createRegionClient } from '../forward/region-client.ts';
 import { loadIdentity } from '../identity/identity.ts';
 import { openImageCache } from '../imagecache/cache.ts';
+import { openTransport, type RegionTransport } from '../region/transport.ts';
 import { loadCertificate } from '../tls/certificate.ts';
 import type { BootPlane } from './boot-plane.ts';
 import { byteRange } from './byte-range.ts';
@@ -62,6 +63,7 @@ let region: Server;
 let told: Told[];
 /** What the region does with a blob request; null = serves it. */
 let blobTrouble: ((request: IncomingMessage) => Buffer | 'cut' | null) | null;
+let transport: RegionTransport;
 let plane: BootPlane;
 let http: Listening;
 let https: Listening;
@@ -100,11 +102,12 @@ beforeEach(async () => {
   lease = mac;
   await startRegion();
   const identity = await loadIdentity(join(dir, 'identity'));
-  const client = createRegionClient(join(dir, 'rack.sock'), identity);
+  transport = openTransport({ kind: 'unix', path: join(dir, 'rack.sock') });
+  const client = createRegionClient(transport, identity);
   const store = await openSnapshotStore(join(dir, 'snapshot.json'));
   await store.replace(snapshot);
   const certificate = await loadCertificate(join(dir, 'tls'), Date.now());
-  const files: Record<string, Buffer> = { '/ipxe.efi': Buffer.from('efi program') };
+  const files: Record<string, Buffer> = { '/snponly.efi': Buffer.from('efi program') };
   plane = {
     identity,
     snapshot: store,
@@ -123,7 +126,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all([http.close(), https.close(), stopRegion()]);
   await plane.cache.close();
-  plane.region.close();
+  transport.close();
   await rm(dir, { recursive: true });
 });
 
@@ -193,7 +196,7 @@ describe('files and blobs', () => {
     const { status, headers, body } = await ask('/revocations_sku.efi');
     expect([status, headers.connection, Number(headers['content-length'])]).toEqual([404, 'close', body.length]);
     expect(body.length).toBeGreaterThan(0);
-    expect((await ask('/ipxe.efi')).body.toString()).toBe('efi program');
+    expect((await ask('/snponly.efi')).body.toString()).toBe('efi program');
     expect((await ask('/blobs/../tls/key.pem')).status).toBe(400);
   });
 

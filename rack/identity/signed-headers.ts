@@ -8,6 +8,9 @@ export interface ForwardedClient {
   rackUrl: string;
 }
 
+/** For requests of the rack itself. */
+export const SELF: ForwardedClient = { address: '', mac: '', rackUrl: '' };
+
 /** Headers of contract/rack.ts for one request. `path` includes the query. */
 export function signedHeaders(
   identity: Identity,

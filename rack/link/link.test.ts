@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,8 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createEvidenceQueue, type Seen } from '../evidence/evidence.ts';
+import { identityOf } from '../identity/identity.ts';
+import { openTransport } from '../region/transport.ts';
 import { startFakeRegion } from '../testing/fake-region.ts';
 import { snapshotOf } from '../testing/snapshot.ts';
 import { type Link, openLink } from './link.ts';
@@ -39,7 +42,8 @@ it('finds the region when it comes, again when it comes back, and loses no evide
   const outbox = createOutbox(() => link, evidence, Date.now);
   evidence.add(seen('before'));
   link = openLink({
-    socketPath,
+    region: openTransport({ kind: 'unix', path: socketPath }),
+    identity: identityOf(generateKeyPairSync('ed25519').privateKey),
     hello: () => ({
       type: 'hello',
       protocols: [RACK_PROTOCOL],

@@ -1,12 +1,16 @@
 import { RACK_PROTOCOL, ToRack, type ToRegion } from '@ingot/contract/rack.ts';
 import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
+import type { Identity } from '../identity/identity.ts';
+import { SELF, signedHeaders } from '../identity/signed-headers.ts';
+import { type RegionTransport, trustProblem } from '../region/transport.ts';
 
 export type Hello = Extract<ToRegion, { type: 'hello' }>;
 
 export interface LinkOptions {
-  /** The region's unix socket. */
-  socketPath: string;
+  region: Pick<RegionTransport, 'link'>;
+  /** Signs the upgrade; over the unix socket the region does not ask for it. */
+  identity: Identity;
   /** Made anew for each connection. */
   hello(): Hello;
   /** After the region's welcome: what it may have missed is to be sent now. */
@@ -26,10 +30,12 @@ export interface Link {
   stop(): void;
 }
 
+const LINK_PATH = '/rack/v1/link';
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 2000;
 /** The region pings every 5 s. */
 const SILENCE_MS = 20_000;
+const REFUSAL_BYTES = 4096;
 const MESSAGE_LIMIT = 64 * 1024 * 1024;
 /** A region that does not read: evidence waits here rather than in the socket. */
 const UNSENT_LIMIT = 8 * 1024 * 1024;
@@ -43,9 +49,20 @@ export function openLink(options: LinkOptions): Link {
   let wait = FIRST_WAIT_MS;
   let timer: NodeJS.Timeout | undefined;
   let wasAway = false;
+  let complaint = '';
+
+  /** Each reason once, until there was a connection again. */
+  function complain(reason: string, say: () => void): void {
+    if (complaint === reason) return;
+    complaint = reason;
+    say();
+  }
 
   function connect(): void {
-    const mine = new WebSocket(`ws+unix:${options.socketPath}:/rack/v1/link`, {
+    const { url, options: how } = options.region.link;
+    const mine = new WebSocket(url, {
+      ...how,
+      headers: signedHeaders(options.identity, 'GET', LINK_PATH, SELF, Date.now()),
       maxPayload: MESSAGE_LIMIT,
       handshakeTimeout: 5000,
       perMessageDeflate: false,
@@ -65,9 +82,28 @@ export function openLink(options: LinkOptions): Link {
       alive();
       receive(data.toString());
     });
+    let refused = false;
+    mine.on('unexpected-response', (_request, answer) => {
+      let text = '';
+      refused = true;
+      answer.setEncoding('utf8').on('data', (chunk: string) => {
+        text = `${text}${chunk}`.slice(0, REFUSAL_BYTES);
+      });
+      // Its body says what to do. Ending the attempt is ours once we listen for this.
+      answer
+        .on('error', () => undefined)
+        .on('close', () => {
+          complain(`${answer.statusCode}`, () =>
+            log.error({ status: answer.statusCode, answer: text }, 'region refused this rack'),
+          );
+          mine.terminate();
+        });
+    });
     mine.on('error', (error) => {
+      const fix = trustProblem(error);
+      if (fix !== null) complain(fix, () => log.error({ err: error.message, fix }, 'region link: not trusted'));
       // The region may be away for long: said once, not twice a second.
-      if (!wasAway) log.warn({ err: error.message }, 'region link: not connected, trying on');
+      else if (!wasAway && !refused) log.warn({ err: error.message }, 'region link: not connected, trying on');
     });
     mine.on('close', (code, reason) => {
       clearTimeout(watchdog);
@@ -101,6 +137,7 @@ export function openLink(options: LinkOptions): Link {
     }
     welcomed = true;
     wasAway = false;
+    complaint = '';
     wait = FIRST_WAIT_MS;
     log.info({ epoch: message.data.epoch }, 'region link: connected');
     options.onWelcome();

@@ -67,8 +67,12 @@ export function ephemeralFiles(agent: Buffer): CpioEntry[] {
     text('etc/hosts', '127.0.0.1 localhost ingot\n::1 localhost\n'),
     text('etc/machine-id', ''),
     text('etc/fstab', ''),
-    // ipmitool reads this list of manufacturers, 4.7 MB, at every start: a second each in a small machine.
-    text('usr/share/misc/enterprise-numbers.txt', ''),
+    // ipmitool reads this list of manufacturers, 4.7 MB, at every start: a second each in a small machine. Without any
+    // entry it gives up ("Failed to initialize the OEM info dictionary"), so one is left.
+    text(
+      'usr/share/misc/enterprise-numbers.txt',
+      '0\n  Reserved\n    Internet Assigned Numbers Authority\n      iana&iana.org\n',
+    ),
     // Links keep the kernel's names: facts are keyed by MAC, and renaming costs a udev round.
     { path: `${units.replace('/system', '/network')}/99-default.link`, kind: 'link', target: '/dev/null' },
     text('etc/modprobe.d/ingot.conf', 'options ipmi_si trydefaults=0\n'),
