@@ -306,7 +306,8 @@ export const RackView = z.object({
   services: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
 });
 export type RackView = z.infer<typeof RackView>;
-export const RackToken = z.object({ token: z.string(), expires: z.string() });
+/** For `ingot rack enroll URL TOKEN`; the token ends with the fingerprint of the region's CA (contract/rack.ts). */
+export const RackToken = z.object({ token: z.string(), expires: z.string(), url: z.string() });
 export type RackToken = z.infer<typeof RackToken>;
 
 export const LoginRequest = z.strictObject({ username: z.string().max(255), password: z.string().max(1024) });
@@ -366,7 +367,7 @@ export type StreamEvent = z.infer<typeof StreamEvent>;
  *   POST /api/v1/users UserRequest → WhoAmI           POST /api/v1/users/{name}/api-keys → {key}
  *   GET  /api/v1/events?before=ID                     → EventView[] newest first, of what the caller may see
  *   GET  /api/v1/events/stream                        server-sent events, see StreamEvent
- *   POST /api/v1/racks/tokens                         → {token, expires} (one-time, 24 h)
+ *   POST /api/v1/racks/tokens                         → {token, expires, url} (one-time, 24 h)
  *   GET  /api/v1/openapi.json · GET /healthz → {ok, database, racks} · GET /metrics
  */
 export const NATIVE_BASE = '/api/v1';

@@ -10,9 +10,18 @@ import { z } from 'zod';
  *   x-ingot-rack-url: where the machine reaches this rack, e.g. http://10.0.0.1:5248 (unsigned; for links in replies)
  * and fetches image blobs by GET /rack/v1/blobs/{sha256} (Range, strong ETag), same signature headers (client and mac empty).
  * A remote rack enrols by POST /rack/v1/enroll (EnrollRequest → 204) and then signs its link's upgrade request too;
- * over the unix socket (mode 0600) the first `hello` with a public key enrols.
+ * over the unix socket (mode 0600) the first `hello` with a public key enrols. A request over TLS that carries no
+ * signature is refused with 401, one that is not believed with 403, as {code, message, fix}; times may differ by 5 min.
+ *
+ * What a person carries to a rack is SECRET "." FINGERPRINT: the one-time token of EnrollRequest, and the SHA-256 of the
+ * DER of the region's CA in hex. The rack takes the region's CA from the TLS handshake only when it has that sum.
  */
 export const RACK_PROTOCOL = 1;
+
+/** Where a region listens for racks of other hosts unless told. */
+export const RACK_TLS_PORT = 5250;
+
+export const EnrollmentToken = z.string().regex(/^[A-Za-z0-9_-]{20,128}\.[0-9a-f]{64}$/);
 
 export const BootEntry = z.object({
   systemId: z.string(),

@@ -16,6 +16,16 @@ export interface RegionDeps {
   /** Name of this region process, unique over all of them. */
   process: string;
   stateDir: string;
+  /** Where racks of other hosts enrol with this process; missing or null: it does not listen for them. */
+  rackDoor?: () => RackDoor | null;
+}
+
+/** The listener for racks of other hosts, as an enrolment token names it. */
+export interface RackDoor {
+  /** https://HOST:PORT */
+  url: string;
+  /** SHA-256 of the DER of the region's CA, lower-case hex. */
+  fingerprint: string;
 }
 
 /** AES-256-GCM with the row's identity as additional data, so a sealed value cannot be moved to another row. */

@@ -31,7 +31,8 @@ async function serve(command: Extract<RegionCommand, { command: 'serve' }>, log:
     await cluster?.stop();
   };
   const webDir = beside('web', '../dist/web');
-  const options = { state, stateDir: command.stateDir, tcp: command.listen, webDir, log };
+  const racks = command.rackListen && { listen: command.rackListen, names: command.rackNames };
+  const options = { state, stateDir: command.stateDir, tcp: command.listen, racks, webDir, log };
   const region = await serveRegion(options).catch(async (error: unknown) => {
     await closing();
     throw error;

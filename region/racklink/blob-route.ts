@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { RegionDeps } from '../deps.ts';
 import { type ByteRange, byteRange } from './byte-range.ts';
-import { isTrustedPeer } from './peer.ts';
+import { identifyPeer } from './peer.ts';
 
 const STEP = 512 * 1024;
 /** A rack that takes nothing for this long is gone. */
@@ -47,8 +47,10 @@ export function registerBlobRoute(app: FastifyInstance, deps: RegionDeps): void 
     method: ['GET', 'HEAD'],
     url: '/rack/v1/blobs/:sha256',
     handler: async (request, reply) => {
-      if (!(await isTrustedPeer(deps, request.raw))) {
-        return reply.code(403).send({ code: 'rack.not_known', message: 'Blobs are for enrolled racks.', fix: '' });
+      const asking = await identifyPeer(deps, request.raw);
+      if (!asking.ok) {
+        const { status, ...refusal } = asking.refusal;
+        return reply.code(status).send(refusal);
       }
       const { sha256 } = request.params;
       const blob = await openBlob(deps, sha256);

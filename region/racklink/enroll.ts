@@ -56,7 +56,7 @@ export function registerEnrolment(app: FastifyInstance, deps: RegionDeps): void 
       return reply.code(403).send({
         code: 'rack.bad_token',
         message: 'The enrolment token is unknown, used or older than 24 hours.',
-        fix: 'Make a new one with POST /api/v1/racks/tokens.',
+        fix: 'Make a new one on the region: ingot rack token',
       });
     }
     await saveRack(deps.db, { id, name, publicKey });

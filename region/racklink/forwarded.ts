@@ -17,12 +17,47 @@ export interface Forwarded {
   rackUrl: string | null;
 }
 
-interface SignedRequest {
+export interface SignedRequest {
   method: string;
   /** Path with query, as received. */
   url: string;
   headers: IncomingHttpHeaders;
 }
+
+/** Why a request is not taken for one of our racks': it did not sign (401), or not so that we believe it (403). */
+export interface NotSigned {
+  status: 401 | 403;
+  code: string;
+  message: string;
+  fix: string;
+}
+
+export type Signed = { ok: true; from: Forwarded } | { ok: false; refusal: NotSigned };
+
+const UNSIGNED: NotSigned = {
+  status: 401,
+  code: 'rack.not_signed',
+  message: 'This is for enrolled racks: the request carries no signature of one.',
+  fix: 'Enrol the rack: make a token with `ingot rack token` and run what it prints on the rack.',
+};
+const UNKNOWN: NotSigned = {
+  status: 403,
+  code: 'rack.not_known',
+  message: 'No rack of this id is enrolled.',
+  fix: 'Enrol the rack: make a token with `ingot rack token` and run what it prints on the rack.',
+};
+const WRONG_KEY: NotSigned = {
+  status: 403,
+  code: 'rack.bad_signature',
+  message: 'The signature does not fit the key with which this rack enrolled.',
+  fix: 'If DIR/rack/identity was lost or copied, remove it on the rack and enrol it anew.',
+};
+const CLOCK: NotSigned = {
+  status: 403,
+  code: 'rack.clock',
+  message: `The request was signed more than ${WINDOW_MS / 60_000} minutes away from the region's time.`,
+  fix: 'Set the clocks of rack and region, with chrony or systemd-timesyncd.',
+};
 
 const RACK_URL = /^http:\/\/[0-9a-zA-Z.:[\]-]{1,255}$/;
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
@@ -37,35 +72,49 @@ export function signedText(method: string, url: string, client: string, mac: str
   return `${method}\n${url}\n${client}\n${mac}\n${time}`;
 }
 
-/** Checks the x-ingot-* headers against a key. Null when any part is missing, too old or not signed by it. */
-export function checkForwarded(request: SignedRequest, key: KeyObject, now: number): Forwarded | null {
+/** Checks the x-ingot-* headers against a key. */
+function checkSigned(request: SignedRequest, key: KeyObject, now: number): Signed {
   const { headers } = request;
   const rackId = header(headers, 'x-ingot-rack');
   const client = header(headers, 'x-ingot-client');
   const mac = header(headers, 'x-ingot-mac');
   const time = header(headers, 'x-ingot-time');
   const signature = header(headers, 'x-ingot-signature');
-  if (rackId === null || client === null || mac === null || time === null || signature === null) return null;
-  if (!/^\d{1,16}$/.test(time) || Math.abs(Number(time) - now) > WINDOW_MS) return null;
+  if (rackId === null || client === null || mac === null || time === null || signature === null) {
+    return { ok: false, refusal: UNSIGNED };
+  }
+  if (!/^\d{1,16}$/.test(time)) return { ok: false, refusal: WRONG_KEY };
   const text = signedText(request.method, request.url, client, mac, time);
-  if (!verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64'))) return null;
-  if (mac !== '' && !MAC.test(mac)) return null;
+  if (!verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64'))) return { ok: false, refusal: WRONG_KEY };
+  // After the signature: only a rack of ours is told about our clock.
+  if (Math.abs(Number(time) - now) > WINDOW_MS) return { ok: false, refusal: CLOCK };
+  if (mac !== '' && !MAC.test(mac)) return { ok: false, refusal: WRONG_KEY };
   const rackUrl = header(headers, 'x-ingot-rack-url');
-  return {
+  const from = {
     rackId,
     client,
     mac: mac === '' ? null : mac,
     rackUrl: rackUrl && RACK_URL.test(rackUrl) ? rackUrl : null,
   };
+  return { ok: true, from };
 }
 
-/** The same for a request as it came in, with the key of the rack that it names. Null = not from one of our racks. */
-export async function forwardedFrom(
-  deps: Pick<RegionDeps, 'db'>,
-  request: { method: string; url: string; headers: IncomingHttpHeaders },
-): Promise<Forwarded | null> {
+/** The same without the reason. Null when any part is missing, too old or not signed by the key. */
+export function checkForwarded(request: SignedRequest, key: KeyObject, now: number): Forwarded | null {
+  const signed = checkSigned(request, key, now);
+  return signed.ok ? signed.from : null;
+}
+
+/** Which enrolled rack signed a request as it came in, or why none is believed. */
+export async function whoSigned(deps: Pick<RegionDeps, 'db'>, request: SignedRequest): Promise<Signed> {
   const rackId = header(request.headers, 'x-ingot-rack');
-  if (rackId === null || rackId.length > 64) return null;
-  const key = await rackKey(deps.db, rackId);
-  return key ? checkForwarded(request, key, Date.now()) : null;
+  if (rackId === null) return { ok: false, refusal: UNSIGNED };
+  const key = rackId.length > 64 ? null : await rackKey(deps.db, rackId);
+  return key ? checkSigned(request, key, Date.now()) : { ok: false, refusal: UNKNOWN };
+}
+
+/** The same without the reason. Null = not from one of our racks. */
+export async function forwardedFrom(deps: Pick<RegionDeps, 'db'>, request: SignedRequest): Promise<Forwarded | null> {
+  const signed = await whoSigned(deps, request);
+  return signed.ok ? signed.from : null;
 }

@@ -83,8 +83,8 @@ afterEach(() => {
 function newRack(id: string) {
   const keys = generateKeyPairSync('ed25519');
   const publicKey = keys.publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
-  const headers = (method: string, path: string) => {
-    const time = String(Date.now());
+  const headers = (method: string, path: string, offMs = 0) => {
+    const time = String(Date.now() + offMs);
     const signature = sign(null, Buffer.from(signedText(method, path, '', '', time)), keys.privateKey);
     return {
       'x-ingot-rack': id,
@@ -216,7 +216,7 @@ describe('rack link', () => {
   it('over the network only an enrolled rack that signs gets in', async () => {
     const rack = newRack('rack-e');
     await expect(dialRemote(rack)).rejects.toThrow('403');
-    await expect(dialRemote(rack, false)).rejects.toThrow('403');
+    await expect(dialRemote(rack, false)).rejects.toThrow('401');
     const { token } = await createRackToken(deps);
     const enroll = (body: object) => remote.inject({ method: 'POST', url: '/rack/v1/enroll', payload: body });
     const body = { token, rack: rack.id, name: 'far', publicKey: rack.publicKey };
@@ -229,6 +229,10 @@ describe('rack link', () => {
     expect((await enroll({ ...body, publicKey: thief.publicKey })).statusCode).toBe(409);
     const link = await dialRemote(rack);
     await link.hears('welcome');
+    // Its id with another key, and its key with a clock that is off.
+    await expect(dialRemote(newRack(rack.id))).rejects.toThrow('403');
+    const late = { ...rack, headers: (method: string, path: string) => rack.headers(method, path, -301_000) };
+    await expect(dialRemote(late)).rejects.toThrow('403');
     // Signed by one rack, said to be another.
     const posing = newRack('rack-a');
     const wrong = await dial({ ...posing, headers: rack.headers }, `ws://127.0.0.1:${port}/rack/v1/link`, true);
@@ -273,7 +277,7 @@ describe('blobs', () => {
     expect((await get(path, { range: 'bytes=1300000-' })).status).toBe(416);
     expect((await get(`/rack/v1/blobs/${'0'.repeat(64)}`)).status).toBe(404);
     expect((await get('/rack/v1/blobs/..%2f..%2fkey')).status).toBe(404);
-    expect((await remote.inject({ method: 'GET', url: path })).statusCode).toBe(403);
+    expect((await remote.inject({ method: 'GET', url: path })).statusCode).toBe(401);
   });
 });
 

@@ -4,13 +4,12 @@ import type { FastifyInstance } from 'fastify';
 import { WebSocketServer } from 'ws';
 import type { RegionDeps } from '../deps.ts';
 import { pruneUnattached } from '../evidence/rows.ts';
-import { admitRack, type Peer } from './admit.ts';
+import { admitRack } from './admit.ts';
 import { registerBlobRoute } from './blob-route.ts';
 import { registerEnrolment } from './enroll.ts';
-import { forwardedFrom } from './forwarded.ts';
 import { parseWireJson } from './json-text.ts';
 import { runLink } from './link.ts';
-import { isLocalPeer } from './peer.ts';
+import { identifyPeer } from './peer.ts';
 import { regionParts } from './region-parts.ts';
 
 const LINK_PATH = '/rack/v1/link';
@@ -18,15 +17,16 @@ const LINK_PATH = '/rack/v1/link';
 const MESSAGE_BYTES = 4 * 1024 * 1024;
 const PRUNE_MS = 10 * 60_000;
 
-function refuseUpgrade(socket: Duplex, status: '403 Forbidden' | '404 Not Found'): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-}
+const REASONS = { 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found' } as const;
 
-async function peerOf(deps: RegionDeps, request: IncomingMessage): Promise<Peer | null> {
-  if (isLocalPeer(request)) return { kind: 'local' };
-  const { method = 'GET', url = '/', headers } = request;
-  const from = await forwardedFrom(deps, { method, url, headers });
-  return from ? { kind: 'signed', rackId: from.rackId } : null;
+/** Answers an upgrade with a plain refusal that a person can read in the rack's log. */
+function refuseUpgrade(
+  socket: Duplex,
+  { status, ...body }: { status: 401 | 403 | 404; code: string; message: string },
+) {
+  const text = JSON.stringify(body);
+  const head = `content-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}`;
+  socket.end(`HTTP/1.1 ${status} ${REASONS[status]}\r\nconnection: close\r\n${head}\r\n\r\n${text}`);
 }
 
 /**
@@ -39,13 +39,15 @@ export function registerRackLink(app: FastifyInstance, deps: RegionDeps): void {
 
   app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if ((request.url ?? '').split('?')[0] !== LINK_PATH) {
-      if (app.server.listenerCount('upgrade') === 1) refuseUpgrade(socket, '404 Not Found');
+      const nothing = { status: 404, code: 'not_found', message: 'There is nothing to upgrade to here.' } as const;
+      if (app.server.listenerCount('upgrade') === 1) refuseUpgrade(socket, nothing);
       return;
     }
     socket.on('error', (error) => deps.log.warn({ err: error }, 'rack link broke while opening'));
-    peerOf(deps, request)
-      .then((peer) => {
-        if (!peer) return refuseUpgrade(socket, '403 Forbidden');
+    identifyPeer(deps, request)
+      .then((asking) => {
+        if (!asking.ok) return refuseUpgrade(socket, asking.refusal);
+        const { peer } = asking;
         sockets.handleUpgrade(request, socket, head, (link) =>
           runLink(link, {
             parts,

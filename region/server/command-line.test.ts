@@ -8,7 +8,28 @@ test('serves by default on the loopback address with the private cluster', () =>
     databaseUrl: null,
     logLevel: 'info',
     listen: { host: '127.0.0.1', port: 5240 },
+    rackListen: null,
+    rackNames: [],
   });
+});
+
+test('lets racks of other hosts in only when told, by further names if need be', () => {
+  const line = [
+    'serve',
+    '--rack-listen',
+    '0.0.0.0:5250',
+    '--rack-name',
+    'region.example.org',
+    '--rack-name',
+    '10.1.1.1',
+  ];
+  expect(parseCommandLine(line, undefined)).toMatchObject({
+    rackListen: { host: '0.0.0.0', port: 5250 },
+    rackNames: ['region.example.org', '10.1.1.1'],
+  });
+  expect(() => parseCommandLine(['--rack-listen', '5250'], undefined)).toThrow(/--rack-listen takes/);
+  expect(() => parseCommandLine(['--rack-name', 'a'], undefined)).toThrow(/needs --rack-listen/);
+  expect(() => parseCommandLine(['--rack-listen', ':::5250', '--rack-name', 'a,IP:0.0.0.0'], undefined)).toThrow();
 });
 
 test("the flag wins over the environment's database", () => {

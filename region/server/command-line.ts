@@ -14,7 +14,14 @@ interface Shared {
 
 export type RegionCommand = Shared &
   (
-    | { command: 'serve'; listen: ListenAddress }
+    | {
+        command: 'serve';
+        listen: ListenAddress;
+        /** Where racks of other hosts come in, by TLS; null: racks of this host only. */
+        rackListen: ListenAddress | null;
+        /** Further names or addresses by which racks reach that listener. */
+        rackNames: string[];
+      }
     | { command: 'migrate' }
     | { command: 'init' }
     | { command: 'createadmin'; username: string; password: string; email: string }
@@ -31,23 +38,27 @@ export const USAGE = `region [serve|migrate|init|createadmin|apikey] [options]
 
   --state DIR            where everything is kept (default /var/lib/ingot)
   --listen HOST:PORT     (default 127.0.0.1:5240)
+  --rack-listen HOST:PORT   let racks of other hosts in, by TLS; usually 0.0.0.0:5250 (default: none)
+  --rack-name NAME       name or address by which racks reach it, when it is none of this host; may be repeated
   --database URL         your own PostgreSQL instead of the private cluster (also INGOT_DATABASE_URL)
   --log-level LEVEL      trace, debug, info, warn or error (default info)`;
 
 /** A command line that cannot be understood: one line for the user, exit code 2. */
 export class UsageError extends Error {}
 
-export function parseListen(text: string): ListenAddress {
+export function parseListen(text: string, flag = '--listen'): ListenAddress {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   const host = match?.[1] ?? match?.[2];
-  if (host === undefined || port > 65_535) throw new UsageError(`--listen takes HOST:PORT, not ${text}`);
+  if (host === undefined || port > 65_535) throw new UsageError(`${flag} takes HOST:PORT, not ${text}`);
   return { host, port };
 }
 
 const OPTIONS = {
   state: { type: 'string', default: '/var/lib/ingot' },
   listen: { type: 'string', default: '127.0.0.1:5240' },
+  'rack-listen': { type: 'string' },
+  'rack-name': { type: 'string', multiple: true },
   database: { type: 'string' },
   'log-level': { type: 'string', default: 'info' },
   username: { type: 'string' },
@@ -62,6 +73,17 @@ function parse(argv: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+const RACK_NAME = /^[A-Za-z0-9.:-]{1,253}$/;
+
+function rackDoor(values: { 'rack-listen'?: string | undefined; 'rack-name'?: string[] | undefined }) {
+  const listen = values['rack-listen'];
+  const rackNames = values['rack-name'] ?? [];
+  const odd = rackNames.find((name) => !RACK_NAME.test(name));
+  if (odd !== undefined) throw new UsageError(`--rack-name takes a host name or an address, not ${odd}`);
+  if (rackNames.length > 0 && listen === undefined) throw new UsageError('--rack-name needs --rack-listen HOST:PORT');
+  return { rackListen: listen === undefined ? null : parseListen(listen, '--rack-listen'), rackNames };
 }
 
 /** argv without node and script. `databaseUrl` is the environment's. Throws UsageError. */
@@ -81,7 +103,7 @@ export function parseCommandLine(argv: readonly string[], databaseUrl: string | 
   };
   switch (command) {
     case 'serve':
-      return { ...shared, command, listen: parseListen(values.listen) };
+      return { ...shared, command, listen: parseListen(values.listen), ...rackDoor(values) };
     case 'migrate':
     case 'init':
       return { ...shared, command };

@@ -8,6 +8,8 @@ import type { ListenAddress } from './command-line.ts';
 /** What a rack may ask for over its socket: the link, blobs, and what it forwards for machines. */
 const RACK_PATHS = /^\/+(rack\/v1\/|agent\/|MAAS\/metadata\/|MAAS\/api\/2\.0\/machines\/?(\?|$))/;
 
+export const isRackPath = (url: string | undefined): boolean => RACK_PATHS.test(url ?? '');
+
 export interface Listening {
   /** Port on TCP, also when 0 was asked for. */
   port: number;
@@ -32,7 +34,7 @@ export async function listen(
   await claimSocket(addresses.rackSocket);
   const route = (request: http.IncomingMessage, response: http.ServerResponse) => app.routing(request, response);
   const onlyRack = (request: http.IncomingMessage, response: http.ServerResponse) => {
-    if (RACK_PATHS.test(request.url ?? '')) return route(request, response);
+    if (isRackPath(request.url)) return route(request, response);
     response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not Found');
   };
   const api = http.createServer(route);

@@ -13,6 +13,7 @@ import { createDoor } from '../lifecycle/door.ts';
 import { type Loops, startLoops } from '../lifecycle/loops.ts';
 import { registerMaasDialect } from '../maas/register.ts';
 import { registerMetadata } from '../metadata/register.ts';
+import { identifyPeer } from '../racklink/peer.ts';
 import { registerRackLink } from '../racklink/register.ts';
 import { startChangeFeed } from '../store/changes.ts';
 import type { ListenAddress } from './command-line.ts';
@@ -20,12 +21,15 @@ import { registerHealth } from './health.ts';
 import { isLocalAdmin, type Listening, listen } from './listen.ts';
 import { registerMetrics } from './metrics.ts';
 import type { OpenState } from './open-state.ts';
+import { listenForRacks, type RackListener } from './rack-listener.ts';
 import { registerWebUi } from './web-ui.ts';
 
 export interface ServeOptions {
   state: OpenState;
   stateDir: string;
   tcp: ListenAddress;
+  /** Where racks of other hosts come in, and names by which they do; null: nowhere. */
+  racks: { listen: ListenAddress; names: readonly string[] } | null;
   /** Built web UI. */
   webDir: string;
   log: Logger;
@@ -42,6 +46,7 @@ export async function serveRegion(options: ServeOptions): Promise<RunningRegion>
   const { state, stateDir, log } = options;
   const changes = await startChangeFeed(state, state.address, log);
   let loops: Loops | null = null;
+  let racks: RackListener | null = null;
   const door = createDoor({
     db: state.db,
     sealer: state.sealer,
@@ -61,14 +66,18 @@ export async function serveRegion(options: ServeOptions): Promise<RunningRegion>
     log,
     process: `${os.hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
     stateDir,
+    rackDoor: () => racks?.door ?? null,
   };
   const app = await application(deps, options.webDir);
   const run = path.join(stateDir, 'run');
   let listening: Listening;
   try {
+    // First: without it nothing is open yet that would have to be closed again.
+    racks = options.racks && (await forRacks(app, deps, options.racks));
     const [apiSocket, rackSocket] = [path.join(run, 'api.sock'), path.join(run, 'rack.sock')];
     listening = await listen(app, { tcp: options.tcp, apiSocket, rackSocket });
   } catch (error) {
+    await racks?.close();
     await changes.stop();
     await app.close();
     throw error;
@@ -80,10 +89,27 @@ export async function serveRegion(options: ServeOptions): Promise<RunningRegion>
     port: listening.port,
     async stop() {
       stopImages();
-      await Promise.all([listening.close(), loopsRunning.stop()]);
+      await Promise.all([racks?.close(), listening.close(), loopsRunning.stop()]);
       await changes.stop();
     },
   };
+}
+
+function forRacks(
+  app: FastifyInstance,
+  deps: RegionDeps,
+  { listen: address, names }: NonNullable<ServeOptions['racks']>,
+): Promise<RackListener> {
+  return listenForRacks(app, {
+    address,
+    names,
+    tlsDir: path.join(deps.stateDir, 'tls'),
+    log: deps.log,
+    async admit(request) {
+      const asking = await identifyPeer(deps, request);
+      return asking.ok ? null : asking.refusal;
+    },
+  });
 }
 
 async function application(deps: RegionDeps, webDir: string): Promise<FastifyInstance> {

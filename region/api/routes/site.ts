@@ -1,8 +1,9 @@
 import { RackToken, RackView, SettingsView } from '@ingot/contract/native.ts';
+import { RACK_TLS_PORT } from '@ingot/contract/rack.ts';
 import { z } from 'zod';
 import { createRackToken } from '../../racklink/rack-rows.ts';
 import { readSettings, SETTINGS, writeSettings } from '../../store/settings.ts';
-import { failureFor } from '../failure.ts';
+import { type ApiFailure, failureFor } from '../failure.ts';
 import { racksOf } from '../read/racks.ts';
 import { type Route, route } from '../route.ts';
 
@@ -30,8 +31,10 @@ export function siteRoutes(): Route[] {
         answer: RackToken,
       },
       async ({ deps }) => {
+        const door = deps.rackDoor?.() ?? null;
+        if (!door) throw noRackDoor();
         const { token, expires } = await createRackToken(deps);
-        return { token, expires: expires.toISOString() };
+        return { token: `${token}.${door.fingerprint}`, expires: expires.toISOString(), url: door.url };
       },
     ),
     route(
@@ -63,6 +66,10 @@ export function siteRoutes(): Route[] {
       },
     ),
   ];
+}
+
+function noRackDoor(): ApiFailure {
+  return failureFor('rack.no_listener', { port: RACK_TLS_PORT });
 }
 
 function checkSetting(name: string, value: unknown): void {
