@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // `--project unit` needs nothing; `pg` needs PostgreSQL's programs; `root` needs root (namespaces, raw sockets);
-// `story` needs everything.
+// `web` needs Chromium and PostgreSQL; `story` needs everything.
 // The heavy ones run one file at a time: two cores are what a small continuous-integration host has.
 const folders = ['core', 'contract', 'protocols', 'region', 'rack', 'agent', 'cli', 'web', 'lab', 'bench', 'scripts'];
 const ending = (suffix: string) => folders.map((folder) => `${folder}/**/*.${suffix}`);
@@ -10,6 +10,7 @@ const heavy = [
   ...ending('pg.test.tsx'),
   ...ending('root.test.ts'),
   ...ending('root.test.tsx'),
+  ...ending('web.test.ts'),
 ];
 const story = ending('story.test.ts');
 const never = ['**/node_modules/**', '**/dist/**', '**/.build/**'];
@@ -43,6 +44,17 @@ export default defineConfig({
           exclude: never,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        // Debian's Chromium and a whole region; the machines are simulated.
+        test: {
+          name: 'web',
+          include: ending('web.test.ts'),
+          exclude: never,
+          testTimeout: 60_000,
+          hookTimeout: 240_000,
           fileParallelism: false,
         },
       },

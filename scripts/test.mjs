@@ -93,6 +93,7 @@ async function main() {
     await tests('unit and property tests', ['unit'], folder);
     await tests('integration tests on PostgreSQL', ['pg'], folder);
     await tests('integration tests as root', ['root'], folder);
+    await tests('the console and the tutorial against simulated machines', ['web'], folder);
     if (!fast) await tests('the main job in QEMU', ['story'], folder);
   } finally {
     await rm(folder, { recursive: true, force: true });

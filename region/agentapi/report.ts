@@ -193,6 +193,10 @@ export async function takeOutcome(
     });
     await pingSets(trx, machine.id);
     await notePhaseToolTime(trx, attemptId, `script:${result.name}`, outcome.seconds);
+    const { seconds, exitStatus } = outcome;
+    const text = `${title(result)} ${outcome.status}, exit ${exitStatus}, after ${seconds.toFixed(1)} s`;
+    const seen = { attemptId, systemId: machine.systemId, mac: '', agoMs: 0, phase: `script:${result.name}` };
+    await appendEvidence(trx, [{ ...seen, kind: 'agent.result', text, data: { exitStatus, seconds } }]);
     await writeEvents(trx, machine, statusEvents(machine, result, status), { kind: 'agent' }, undefined);
     await markMachines(trx, [machine]);
   });

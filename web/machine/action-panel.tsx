@@ -1,10 +1,11 @@
 import { Action, type ActionRequest, MachineView } from '@ingot/contract/native.ts';
-import { Alert, Button, Checkbox, Drawer, Group, Select, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { Button, Checkbox, Drawer, Group, Select, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { post } from '../api/client.ts';
 import { explain, images, machine, queryClient } from '../api/queries.ts';
+import { Notice } from '../shell/notice.tsx';
 import { Problem } from '../shell/problem.tsx';
 import { bytes } from '../shell/units.ts';
 import { ACTION_WORDS } from './actions.tsx';
@@ -179,7 +180,7 @@ export function ActionPanel() {
       opened
       onClose={close}
       position="right"
-      size="md"
+      size={460}
       title={`${words} ${detail.data?.hostname ?? id}`}
       closeButtonProps={{ 'aria-label': 'Close' }}
     >
@@ -187,18 +188,18 @@ export function ActionPanel() {
         <Stack>
           {problem ? <Problem error={problem} /> : null}
           {blocked ? (
-            <Alert color="yellow" title="Not possible now" variant="light">
+            <Notice mood="warn" title="Not possible now">
               {answer.reasons.map((reason) => (
-                <Text size="sm" key={reason.code}>
-                  {reason.message} {reason.fix}
+                <Text size="sm" key={reason.code} mt={4}>
+                  {reason.message} <span className="fix">{reason.fix}</span>
                 </Text>
               ))}
-            </Alert>
+            </Notice>
           ) : null}
           {answer?.warnings.map((warning) => (
-            <Alert color="yellow" variant="light" key={warning.code} title={warning.message}>
-              {warning.fix}
-            </Alert>
+            <Notice mood="warn" key={warning.code} title={warning.message}>
+              <Text size="sm">{warning.fix}</Text>
+            </Notice>
           ))}
           <Fields
             action={action}

@@ -47,8 +47,14 @@ function Item({ action, answer, onChoose }: { action: Action; answer: Explain | 
         {ACTION_WORDS[action]}
       </Text>
       {allowed ? null : (
-        <Text size="xs" c="dimmed" maw={340} style={{ whiteSpace: 'normal' }}>
-          {reason ? `${reason.message} ${reason.fix}` : 'Checking…'}
+        <Text size="xs" c="dimmed" style={{ whiteSpace: 'normal' }}>
+          {reason ? (
+            <>
+              {reason.message} <span className="fix">{reason.fix}</span>
+            </>
+          ) : (
+            'Checking…'
+          )}
         </Text>
       )}
     </Menu.Item>
@@ -60,14 +66,15 @@ export function Actions({ systemId }: { systemId: string }) {
   const navigate = useNavigate();
   if (answers.error) return <Problem error={answers.error} retry={() => void answers.refetch()} />;
   return (
-    <Menu position="bottom-end" withinPortal width={380} keepMounted={false}>
+    <Menu position="bottom-end" withinPortal width={380} keepMounted={false} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <Button>Take action</Button>
       </Menu.Target>
       <Menu.Dropdown mah="70vh" style={{ overflowY: 'auto' }}>
         {GROUPS.map((group) => (
-          <div key={group.label}>
-            <Menu.Label>{group.label}</Menu.Label>
+          // biome-ignore lint/a11y/useSemanticElements: a menu may hold groups, not field sets
+          <div key={group.label} role="group" aria-label={group.label}>
+            <Menu.Label aria-hidden="true">{group.label}</Menu.Label>
             {group.actions.map((action) => (
               <Item
                 key={action}

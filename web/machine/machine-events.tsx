@@ -10,7 +10,7 @@ export function MachineEvents({ systemId }: { systemId: string }) {
   if (!list.data) return <Text c="dimmed">Loading the events…</Text>;
   if (list.data.length === 0) return <Text>No events yet.</Text>;
   return (
-    <ScrollArea>
+    <ScrollArea className="panel">
       <table className="rows">
         <caption style={{ position: 'absolute', left: -9999 }}>Events, newest first</caption>
         <thead>

@@ -1,4 +1,4 @@
-import { Alert, Anchor, Breadcrumbs, Group, Stack, Tabs, Text } from '@mantine/core';
+import { Anchor, Breadcrumbs, Group, Stack, Tabs, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { Refused } from '../api/client.ts';
@@ -8,6 +8,7 @@ import { PageTitle } from '../shell/page-title.tsx';
 import { Problem } from '../shell/problem.tsx';
 import { duration, useNow } from '../shell/time.ts';
 import { Actions } from './actions.tsx';
+import { Failure } from './failure.tsx';
 import { MachineEvents } from './machine-events.tsx';
 import { attemptTitle, phaseSeconds, phaseTitle } from './phases.ts';
 import { Results } from './results.tsx';
@@ -47,8 +48,8 @@ export function MachinePage() {
   const failure = one.attempt?.failure ?? null;
 
   return (
-    <Stack>
-      <Breadcrumbs>
+    <Stack gap="sm">
+      <Breadcrumbs separatorMargin={6}>
         <Anchor component={Link} to="/machines" size="sm">
           Machines
         </Anchor>
@@ -69,12 +70,7 @@ export function MachinePage() {
         </Stack>
         <Actions systemId={one.systemId} />
       </Group>
-      {failure && one.attempt?.outcome === 'failed' ? (
-        <Alert color="red" variant="light" title={failure.message}>
-          {failure.evidence ? <Text size="sm">Last seen: {failure.evidence}</Text> : null}
-          <Text size="sm">{failure.fix}</Text>
-        </Alert>
-      ) : null}
+      {failure && tab !== 'timeline' && one.attempt?.outcome === 'failed' ? <Failure failure={failure} /> : null}
       <Tabs
         value={tab}
         onChange={(value) =>

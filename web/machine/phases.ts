@@ -1,4 +1,4 @@
-import type { AttemptView, PhaseView } from '@ingot/contract/native.ts';
+import type { AttemptView, EvidenceView, PhaseView } from '@ingot/contract/native.ts';
 
 const TITLES: Record<string, string> = {
   power: 'Power on by the BMC',
@@ -47,4 +47,19 @@ export function attemptSeconds(attempt: AttemptView, now: number): number {
 export function isSlow(phase: PhaseView, now: number): boolean {
   if (phase.endedAt || phase.typicalSeconds === null) return false;
   return phaseSeconds(phase, now) > Math.max(phase.typicalSeconds * 1.5, phase.typicalSeconds + 5);
+}
+
+/**
+ * Evidence by index of the phase it was seen in. It names its phase; one that came twice has what was seen since it began.
+ * What names none, or one that was passed over, belongs to the phase of its time.
+ */
+export function evidenceByPhase(phases: PhaseView[], evidence: EvidenceView[]): EvidenceView[][] {
+  const lists: EvidenceView[][] = phases.map(() => []);
+  for (const one of evidence) {
+    const begun = (index: number) => (phases[index]?.startedAt ?? '') <= one.at;
+    const named = phases.flatMap(({ name }, index) => (name === one.phase ? [index] : []));
+    const place = named.findLast(begun) ?? named[0] ?? phases.findLastIndex((_, index) => begun(index));
+    lists[Math.max(0, place)]?.push(one);
+  }
+  return lists;
 }

@@ -1,13 +1,14 @@
 import type { ScriptResultView } from '@ingot/contract/native.ts';
-import { Badge, Group, ScrollArea, Stack, Text } from '@mantine/core';
+import { Group, ScrollArea, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { resultOutput, results } from '../api/queries.ts';
+import { Mark, type Mood } from '../shell/mark.tsx';
 import { Problem } from '../shell/problem.tsx';
 import { duration } from '../shell/time.ts';
 import { bytes } from '../shell/units.ts';
 
-const COLOURS: Record<string, string> = { passed: 'green', running: 'blue', pending: 'gray', skipped: 'gray' };
+const MOODS: Partial<Record<string, Mood>> = { passed: 'good', running: 'work', pending: 'idle', skipped: 'idle' };
 
 function Output({ systemId, result }: { systemId: string; result: ScriptResultView }) {
   const output = useQuery(resultOutput(systemId, result.id));
@@ -30,7 +31,7 @@ export function Results({ systemId }: { systemId: string }) {
   const shown = list.data.find((one) => one.id === open);
   return (
     <Stack>
-      <ScrollArea>
+      <ScrollArea className="panel">
         <table className="rows">
           <caption style={{ position: 'absolute', left: -9999 }}>Script results</caption>
           <thead>
@@ -53,9 +54,7 @@ export function Results({ systemId }: { systemId: string }) {
                 <td>{one.set}</td>
                 <td>
                   <Group gap={6}>
-                    <Badge color={COLOURS[one.status] ?? 'red'} variant="light">
-                      {one.status}
-                    </Badge>
+                    <Mark mood={MOODS[one.status] ?? 'bad'}>{one.status}</Mark>
                     {one.exitStatus ? <Text size="xs">exit {one.exitStatus}</Text> : null}
                   </Group>
                 </td>
@@ -63,7 +62,7 @@ export function Results({ systemId }: { systemId: string }) {
                 <td className="number">
                   <button
                     type="button"
-                    className="sort"
+                    className="sort link"
                     aria-expanded={open === one.id}
                     aria-label={`Output of ${one.name}, ${bytes(one.size)}`}
                     onClick={() => setOpen(open === one.id ? null : one.id)}

@@ -1,8 +1,6 @@
 import type { MachineView } from '@ingot/contract/native.ts';
 import type { Status } from '@ingot/core/machine/status.ts';
-import { Badge, Group, Text } from '@mantine/core';
-
-type Mood = 'work' | 'good' | 'idle' | 'bad';
+import { Mark, type Mood } from '../shell/mark.tsx';
 
 const MOODS: Record<Status, Mood> = {
   NEW: 'idle',
@@ -30,41 +28,38 @@ const MOODS: Record<Status, Mood> = {
   FAILED_TESTING: 'bad',
 };
 
-// Sign, word and colour together: colour alone says nothing to many readers.
-const SIGNS: Record<Mood, { sign: string; colour: string }> = {
-  work: { sign: '◐', colour: 'blue' },
-  good: { sign: '●', colour: 'green' },
-  idle: { sign: '○', colour: 'gray' },
-  bad: { sign: '▲', colour: 'red' },
-};
-
 export function StatusMark({ machine }: { machine: MachineView }) {
-  const { sign, colour } = SIGNS[MOODS[machine.status]];
   return (
-    <Group gap={6} wrap="nowrap" display="inline-flex">
-      <Text span c={`var(--mantine-color-${colour}-text)`} aria-hidden="true">
-        {sign}
-      </Text>
-      <span>{machine.statusName}</span>
-      {machine.locked ? (
-        <Badge size="xs" variant="outline" color="gray">
-          Locked
-        </Badge>
-      ) : null}
-    </Group>
+    <>
+      <Mark mood={MOODS[machine.status]}>{machine.statusName}</Mark>
+      {machine.locked ? <span className="tag">Locked</span> : null}
+    </>
   );
 }
 
 const POWER = { on: 'On', off: 'Off', unknown: 'Unknown', error: 'Error' } as const;
+const POWER_MOOD = { on: 'good', off: 'idle', unknown: 'idle', error: 'bad' } as const;
 
 export function PowerMark({ machine }: { machine: MachineView }) {
-  const colour = machine.powerState === 'on' ? 'green' : machine.powerState === 'error' ? 'red' : 'gray';
   return (
-    <Group gap={6} wrap="nowrap" display="inline-flex">
-      <Text span c={`var(--mantine-color-${colour}-text)`} aria-hidden="true">
-        {machine.powerState === 'on' ? '⏻' : '⭘'}
-      </Text>
+    <span className="mark">
+      <svg
+        className="sign"
+        data-mood={POWER_MOOD[machine.powerState]}
+        viewBox="0 0 12 12"
+        width="12"
+        height="12"
+        aria-hidden="true"
+      >
+        <path
+          d="M6 1v5M3.3 2.8a4.4 4.4 0 1 0 5.4 0"
+          fill="none"
+          stroke="currentColor"
+          strokeWidth="1.5"
+          strokeLinecap="round"
+        />
+      </svg>
       <span>{POWER[machine.powerState]}</span>
-    </Group>
+    </span>
   );
 }

@@ -1,5 +1,5 @@
 import type { MachineDetail } from '@ingot/contract/native.ts';
-import { Badge, Group, Paper, SimpleGrid, Stack, Text, Title } from '@mantine/core';
+import { Group, Paper, SimpleGrid, Stack, Text, Title } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { stamp } from '../shell/time.ts';
 import { bytes, memory } from '../shell/units.ts';
@@ -17,7 +17,15 @@ function Card({ title, children }: { title: string; children: ReactNode }) {
 
 function Facts({ rows }: { rows: [string, ReactNode][] }) {
   return (
-    <dl style={{ margin: 0, display: 'grid', gridTemplateColumns: 'max-content 1fr', gap: '4px 16px' }}>
+    <dl
+      style={{
+        margin: 0,
+        display: 'grid',
+        gridTemplateColumns: 'minmax(110px, max-content) 1fr',
+        gap: '3px 16px',
+        alignItems: 'baseline',
+      }}
+    >
       {rows.map(([name, value]) => (
         <div key={name} style={{ display: 'contents' }}>
           <dt>
@@ -26,7 +34,7 @@ function Facts({ rows }: { rows: [string, ReactNode][] }) {
             </Text>
           </dt>
           <dd style={{ margin: 0, overflowWrap: 'anywhere' }}>
-            <Text size="sm" component="span">
+            <Text size="sm" component="div">
               {value || '—'}
             </Text>
           </dd>
@@ -48,7 +56,7 @@ const HARDWARE: [string, string][] = [
 
 export function Summary({ machine }: { machine: MachineDetail }) {
   return (
-    <SimpleGrid cols={{ base: 1, md: 2 }}>
+    <SimpleGrid cols={{ base: 1, md: 2 }} spacing="sm" verticalSpacing="sm">
       <Card title="Machine">
         <Facts
           rows={[
@@ -65,9 +73,9 @@ export function Summary({ machine }: { machine: MachineDetail }) {
               machine.tags.length > 0 ? (
                 <Group gap={4} component="span" key="tags">
                   {machine.tags.map((tag) => (
-                    <Badge key={tag} size="sm" variant="default">
+                    <span key={tag} className="tag">
                       {tag}
-                    </Badge>
+                    </span>
                   ))}
                 </Group>
               ) : null,

@@ -1,47 +1,48 @@
 import type { AttemptView, EvidenceView, PhaseView } from '@ingot/contract/native.ts';
-import { Accordion, Alert, Badge, Group, Progress, Stack, Text, Title } from '@mantine/core';
+import { Accordion, Group, Progress, Stack, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { attempts, evidence } from '../api/queries.ts';
+import { Mark, Sign } from '../shell/mark.tsx';
 import { Problem } from '../shell/problem.tsx';
 import { clock, duration, stamp, useNow } from '../shell/time.ts';
 import { bytes } from '../shell/units.ts';
-import { attemptSeconds, attemptTitle, isSlow, phaseSeconds, phaseTitle } from './phases.ts';
+import { Failure } from './failure.tsx';
+import { attemptSeconds, attemptTitle, evidenceByPhase, isSlow, phaseSeconds, phaseTitle } from './phases.ts';
 
 const OUTCOMES = {
-  passed: { colour: 'green', word: 'Passed' },
-  failed: { colour: 'red', word: 'Failed' },
-  aborted: { colour: 'gray', word: 'Aborted' },
+  passed: { mood: 'good', word: 'Passed' },
+  failed: { mood: 'bad', word: 'Failed' },
+  aborted: { mood: 'idle', word: 'Aborted' },
 } as const;
 
 function Outcome({ attempt }: { attempt: AttemptView }) {
-  if (!attempt.outcome) {
-    return (
-      <Badge color="blue" variant="light">
-        Running
-      </Badge>
-    );
-  }
-  const { colour, word } = OUTCOMES[attempt.outcome];
-  return (
-    <Badge color={colour} variant="light">
-      {word}
-    </Badge>
-  );
+  const { mood, word } = attempt.outcome ? OUTCOMES[attempt.outcome] : { mood: 'work' as const, word: 'Running' };
+  return <Mark mood={mood}>{word}</Mark>;
 }
 
-function PhaseRow({ phase, seen, now }: { phase: PhaseView; seen: EvidenceView[]; now: number }) {
+interface PhaseRowProps {
+  phase: PhaseView;
+  /** The attempt failed in it. */
+  failed: boolean;
+  seen: EvidenceView[];
+  now: number;
+}
+
+function PhaseRow({ phase, failed, seen, now }: PhaseRowProps) {
   const last = seen.at(-1);
   const slow = isSlow(phase, now);
   return (
     <Accordion.Item value={`${phase.name}@${phase.startedAt}`}>
       <Accordion.Control>
         <Group justify="space-between" wrap="nowrap" pr="sm">
-          <Text size="sm">
-            {phase.endedAt ? '✓ ' : '◐ '}
-            {phaseTitle(phase.name)}
-          </Text>
-          <Text size="sm" {...(slow ? { c: 'var(--mantine-color-orange-text)', fw: 600 } : {})}>
+          <Group gap={8} wrap="nowrap">
+            <Sign mood={phase.endedAt ? (failed ? 'bad' : 'good') : 'work'} />
+            <Text size="sm" component="span">
+              {phaseTitle(phase.name)}
+            </Text>
+          </Group>
+          <Text size="sm" {...(slow ? { c: 'var(--ingot-warn)', fw: 600 } : { c: 'dimmed' })}>
             {duration(phaseSeconds(phase, now))}
             {phase.typicalSeconds === null ? '' : ` · usually ${duration(phase.typicalSeconds)}`}
           </Text>
@@ -59,7 +60,7 @@ function PhaseRow({ phase, seen, now }: { phase: PhaseView; seen: EvidenceView[]
           </Group>
         ) : null}
         {slow ? (
-          <Text size="xs" c="var(--mantine-color-orange-text)">
+          <Text size="xs" c="var(--ingot-warn)">
             Slower than usual. Last sign of life: {last ? `${last.text} at ${clock(last.at)}` : 'none in this phase'}.
           </Text>
         ) : null}
@@ -93,6 +94,7 @@ function AttemptTimeline({ attempt }: { attempt: AttemptView }) {
   const now = useNow(attempt.endedAt === null);
   const seen = useQuery(evidence(attempt.systemId, attempt.id));
   const total = attemptSeconds(attempt, now);
+  const evidenceOf = useMemo(() => evidenceByPhase(attempt.phases, seen.data ?? []), [attempt.phases, seen.data]);
   return (
     <Stack gap="sm">
       <Group justify="space-between">
@@ -106,15 +108,7 @@ function AttemptTimeline({ attempt }: { attempt: AttemptView }) {
           started {stamp(attempt.startedAt)} · {duration(total)}
         </Text>
       </Group>
-      {attempt.failure ? (
-        <Alert color="red" title={attempt.failure.message} variant="light">
-          {attempt.failure.evidence ? <Text size="sm">Last seen: {attempt.failure.evidence}</Text> : null}
-          <Text size="sm">{attempt.failure.fix}</Text>
-          <Text size="xs" c="dimmed" mt={4}>
-            {attempt.failure.code}
-          </Text>
-        </Alert>
-      ) : null}
+      {attempt.failure ? <Failure failure={attempt.failure} /> : null}
       <div className="bar" aria-hidden="true">
         {attempt.phases.map((phase, index) => (
           <div
@@ -122,7 +116,7 @@ function AttemptTimeline({ attempt }: { attempt: AttemptView }) {
             title={phaseTitle(phase.name)}
             style={{
               flexGrow: Math.max(phaseSeconds(phase, now), 0.2),
-              background: `var(--mantine-color-${phase.endedAt ? 'orange' : 'blue'}-${index % 2 ? 5 : 7})`,
+              background: phase.endedAt ? `var(--mantine-color-ember-${index % 2 ? 4 : 6})` : 'var(--ingot-work)',
             }}
           />
         ))}
@@ -130,11 +124,11 @@ function AttemptTimeline({ attempt }: { attempt: AttemptView }) {
       {seen.error ? <Problem error={seen.error} retry={() => void seen.refetch()} /> : null}
       <Accordion multiple chevronPosition="left" variant="contained">
         {attempt.phases.map((phase, index) => {
-          const until = attempt.phases[index + 1]?.startedAt;
-          const mine = (seen.data ?? []).filter(
-            (one) => one.at >= phase.startedAt && (until === undefined || one.at < until),
+          const failed = attempt.outcome === 'failed' && index === attempt.phases.length - 1;
+          const mine = evidenceOf[index] ?? [];
+          return (
+            <PhaseRow key={`${phase.name}@${phase.startedAt}`} phase={phase} failed={failed} seen={mine} now={now} />
           );
-          return <PhaseRow key={`${phase.name}@${phase.startedAt}`} phase={phase} seen={mine} now={now} />;
         })}
       </Accordion>
     </Stack>

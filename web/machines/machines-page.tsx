@@ -10,10 +10,12 @@ import { PowerMark, StatusMark } from '../machine/status.tsx';
 import { PageTitle } from '../shell/page-title.tsx';
 import { Problem } from '../shell/problem.tsx';
 import { bytes, memory } from '../shell/units.ts';
-import { COLUMNS, type Sort, sorted, sortOf, sortText } from './columns.ts';
+import { COLUMNS, type Sort, type SortKey, sorted, sortOf, sortText } from './columns.ts';
 import { filtered } from './filtered.ts';
 
 const ROW_HEIGHT = 33;
+/** What a narrow screen has room for. */
+const ALWAYS: readonly string[] = ['name', 'status', 'power'] satisfies SortKey[];
 
 function Row({ machine }: { machine: MachineView }) {
   const running = machine.attempt && !machine.attempt.endedAt ? machine.attempt.phases.at(-1) : undefined;
@@ -26,22 +28,17 @@ function Row({ machine }: { machine: MachineView }) {
       </td>
       <td>
         <StatusMark machine={machine} />
-        {running ? (
-          <Text span size="xs" c="dimmed">
-            {' '}
-            {phaseTitle(running.name)}
-          </Text>
-        ) : null}
+        {running ? <span className="aside">{phaseTitle(running.name)}</span> : null}
       </td>
       <td>
         <PowerMark machine={machine} />
       </td>
-      <td>{machine.owner ?? ''}</td>
-      <td>{machine.pool}</td>
-      <td>{machine.zone}</td>
-      <td className="number">{machine.cpuCount || ''}</td>
-      <td className="number">{machine.memory ? memory(machine.memory) : ''}</td>
-      <td className="number">{machine.diskCount ? `${bytes(machine.storage)} in ${machine.diskCount}` : ''}</td>
+      <td className="wide">{machine.owner ?? ''}</td>
+      <td className="wide">{machine.pool}</td>
+      <td className="wide">{machine.zone}</td>
+      <td className="wide number">{machine.cpuCount || ''}</td>
+      <td className="wide number">{machine.memory ? memory(machine.memory) : ''}</td>
+      <td className="wide number">{machine.diskCount ? `${bytes(machine.storage)} in ${machine.diskCount}` : ''}</td>
     </tr>
   );
 }
@@ -65,7 +62,7 @@ function Header({ sort, onSort }: { sort: Sort; onSort: (sort: Sort) => void }) 
             <th
               key={column.key}
               scope="col"
-              className={column.number ? 'number' : undefined}
+              className={`${column.number ? 'number' : ''} ${ALWAYS.includes(column.key) ? '' : 'wide'}`}
               aria-sort={active ? (sort.descending ? 'descending' : 'ascending') : 'none'}
             >
               <button
@@ -116,8 +113,8 @@ export function MachinesPage() {
   const below = virtual.getTotalSize() - (shown.at(-1)?.end ?? 0);
 
   return (
-    <Stack>
-      <Group justify="space-between" align="flex-end">
+    <Stack gap="sm">
+      <Group justify="space-between" align="baseline">
         <PageTitle text="Machines" />
         <Text size="sm" c="dimmed" role="status">
           {list.data ? `${rows.length} of ${list.data.length} machines` : 'Loading…'}
@@ -125,6 +122,7 @@ export function MachinesPage() {
       </Group>
       <TextInput
         label="Filter"
+        inputWrapperOrder={['label', 'input', 'error', 'description']}
         description="Words, or status:ready, owner:ann, pool:default, zone:default, tag:gpu, power:on, cpu:>=8, mem:>=16384"
         value={search.q ?? ''}
         error={answer.problem}
@@ -138,7 +136,8 @@ export function MachinesPage() {
       {list.data && list.data.length > 0 ? (
         <section
           ref={scroller}
-          style={{ overflow: 'auto', maxHeight: 'calc(100vh - 250px)' }}
+          className="panel"
+          style={{ overflow: 'auto', maxHeight: 'calc(100dvh - 196px)' }}
           aria-label="Machine list"
         >
           <table className="rows" aria-rowcount={rows.length + 1}>

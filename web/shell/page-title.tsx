@@ -9,7 +9,7 @@ export function PageTitle({ text, children }: { text: string; children?: ReactNo
     heading.current?.focus({ preventScroll: true });
   }, [text]);
   return (
-    <Title order={1} size="h2" ref={heading} tabIndex={-1}>
+    <Title order={1} size="h3" ref={heading} tabIndex={-1}>
       {children ?? text}
     </Title>
   );

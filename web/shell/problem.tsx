@@ -1,5 +1,6 @@
-import { Alert, Button, Text } from '@mantine/core';
+import { Button, Text } from '@mantine/core';
 import { Refused } from '../api/client.ts';
+import { Notice } from './notice.tsx';
 
 /** What went wrong, why, and what to do, in the server's own words. */
 export function Problem({ error, retry }: { error: unknown; retry?: () => void }) {
@@ -8,9 +9,9 @@ export function Problem({ error, retry }: { error: unknown; retry?: () => void }
       ? error.problem
       : { code: 'browser', message: error instanceof Error ? error.message : String(error), fix: 'Reload the page.' };
   return (
-    <Alert color="red" role="alert" title={problem.message} variant="light">
+    <Notice mood="bad" title={problem.message} interrupt>
       <Text size="sm">{problem.fix}</Text>
-      <Text size="xs" mt={4} c="dimmed">
+      <Text size="xs" mt={4} c="dimmed" ff="monospace">
         {problem.code}
       </Text>
       {retry ? (
@@ -18,6 +19,6 @@ export function Problem({ error, retry }: { error: unknown; retry?: () => void }
           Try again
         </Button>
       ) : null}
-    </Alert>
+    </Notice>
   );
 }

@@ -1,10 +1,11 @@
-import { Anchor, AppShell, Badge, Burger, Button, Group, NavLink, Text } from '@mantine/core';
+import { Anchor, AppShell, Burger, Button, Group, NavLink, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
 import { command } from '../api/client.ts';
 import { queryClient, whoAmI } from '../api/queries.ts';
 import { useEventStream, useLiveness } from '../api/stream.ts';
+import { Mark } from './mark.tsx';
 import { clock } from './time.ts';
 
 function LiveMark() {
@@ -12,21 +13,21 @@ function LiveMark() {
   switch (live.state) {
     case 'live':
       return (
-        <Badge color="green" variant="dot" role="status">
-          Live
-        </Badge>
+        <span className="live" role="status">
+          <Mark mood="good">Live</Mark>
+        </span>
       );
     case 'connecting':
       return (
-        <Badge color="yellow" variant="dot" role="status">
-          Catching up since {clock(live.since)}
-        </Badge>
+        <span className="live" role="status">
+          <Mark mood="warn">Catching up since {clock(live.since)}</Mark>
+        </span>
       );
     case 'offline':
       return (
-        <Badge color="red" variant="dot" role="status">
-          Offline since {clock(live.since)}
-        </Badge>
+        <span className="live" role="status">
+          <Mark mood="bad">Offline since {clock(live.since)}</Mark>
+        </span>
       );
   }
 }
@@ -51,8 +52,8 @@ export function Shell() {
 
   return (
     <AppShell
-      header={{ height: 52 }}
-      navbar={{ width: 190, breakpoint: 'sm', collapsed: { mobile: !open } }}
+      header={{ height: 48 }}
+      navbar={{ width: 176, breakpoint: 'sm', collapsed: { mobile: !open } }}
       padding="md"
     >
       <a className="skip-link" href="#content">
@@ -78,7 +79,7 @@ export function Shell() {
           </Group>
           <Group gap="sm" wrap="nowrap">
             <LiveMark />
-            <Text size="sm" visibleFrom="sm">
+            <Text size="sm" c="dimmed" visibleFrom="sm">
               {me?.username}
             </Text>
             <Button size="compact-sm" variant="default" onClick={() => void leave()}>

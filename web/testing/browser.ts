@@ -26,7 +26,7 @@ export function operator(page: Page, url: string) {
     async signIn(username: string, password: string): Promise<void> {
       await page.goto(`${url}/machines`);
       await page.getByRole('textbox', { name: 'User name' }).fill(username);
-      await page.getByLabel('Password', { exact: false }).first().fill(password);
+      await page.getByLabel(/^Password/).fill(password);
       await page.getByRole('button', { name: 'Sign in' }).click();
       await page.getByRole('heading', { name: 'Machines', level: 1 }).waitFor({ timeout: 15_000 });
     },
