@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
+import { refusal } from '@ingot/core/machine/catalogue.ts';
 import type { FastifyInstance } from 'fastify';
 import type { RegionDeps } from '../deps.ts';
 import { type ByteRange, byteRange } from './byte-range.ts';
@@ -21,8 +22,16 @@ async function openBlob(deps: RegionDeps, sha256: string): Promise<{ file: FileH
 
 /** Waits until the peer has taken what was written, or throws when it does not within STALL_MS. */
 async function drained(to: ServerResponse): Promise<void> {
-  const limit = AbortSignal.timeout(STALL_MS);
-  await Promise.race([once(to, 'drain', { signal: limit }), once(to, 'close', { signal: limit })]);
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, AbortSignal.timeout(STALL_MS)]);
+  const settled = [once(to, 'drain', { signal }), once(to, 'close', { signal })];
+  try {
+    await Promise.race(settled);
+  } finally {
+    // The one that lost lets go of its listener now: a large blob waits thousands of times.
+    over.abort();
+    await Promise.allSettled(settled);
+  }
 }
 
 /**
@@ -49,13 +58,12 @@ export function registerBlobRoute(app: FastifyInstance, deps: RegionDeps): void 
     handler: async (request, reply) => {
       const asking = await identifyPeer(deps, request.raw);
       if (!asking.ok) {
-        const { status, ...refusal } = asking.refusal;
-        return reply.code(status).send(refusal);
+        const { status, ...body } = asking.refusal;
+        return reply.code(status).send(body);
       }
       const { sha256 } = request.params;
       const blob = await openBlob(deps, sha256);
-      if (!blob)
-        return reply.code(404).send({ code: 'blob.unknown', message: `No blob ${sha256.slice(0, 64)}.`, fix: '' });
+      if (!blob) return reply.code(404).send(refusal('not_found', { what: `The blob ${sha256.slice(0, 64)}` }));
       const { file, size } = blob;
       const asked = request.headers['if-range'] === `"${sha256}"` || !request.headers['if-range'];
       const range = byteRange(asked ? request.headers.range : undefined, size);
