@@ -1,4 +1,5 @@
 import { ApiError, NATIVE_BASE } from '@ingot/contract/native.ts';
+import type { Code } from '@ingot/core/machine/catalogue.ts';
 import type { z } from 'zod';
 
 /** What the native API refused, with its code and its fix, or that it could not be reached (`code` "offline"). */
@@ -29,7 +30,7 @@ async function send(method: string, path: string, body?: unknown): Promise<Respo
   } catch (error) {
     throw new Refused(
       {
-        code: 'offline',
+        code: 'web.offline' satisfies Code,
         message: `The region did not answer (${error instanceof Error ? error.message : String(error)}).`,
         field: null,
         fix: 'Check that Ingot is running, then try again.',
@@ -50,7 +51,7 @@ async function problemOf(response: Response): Promise<ApiError> {
     if (!(error instanceof SyntaxError)) throw error;
   }
   return {
-    code: `http.${response.status}`,
+    code: 'web.bad_answer' satisfies Code,
     message: text.slice(0, 400) || `The region answered ${response.status} ${response.statusText}.`,
     field: null,
     fix: 'Try again; if it stays, look at the region’s log.',

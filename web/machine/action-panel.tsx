@@ -34,7 +34,7 @@ function DeployFields({ request, change }: { request: ActionRequest; change: Cha
         label="User-data"
         description="Given to cloud-init in the deployed system: a script, or #cloud-config. At most 1 MiB."
         rows={8}
-        ff="monospace"
+        styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 13 } }}
         value={request.userData ?? ''}
         onChange={(event) => change({ userData: event.currentTarget.value || undefined })}
       />

@@ -38,7 +38,7 @@ function Item({ action, answer, onChoose }: { action: Action; answer: Explain | 
   return (
     // Unavailable items stay reachable: a reader must be able to come to the reason.
     <Menu.Item
-      aria-disabled={!allowed}
+      renderRoot={(props) => <button {...props} aria-disabled={!allowed} />}
       closeMenuOnClick={allowed}
       onClick={allowed ? onChoose : undefined}
       style={allowed ? undefined : { cursor: 'not-allowed' }}

@@ -1,7 +1,7 @@
 import type { ScriptResultView } from '@ingot/contract/native.ts';
 import { Group, ScrollArea, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { Fragment, useState } from 'react';
 import { resultOutput, results } from '../api/queries.ts';
 import { Mark, type Mood } from '../shell/mark.tsx';
 import { Problem } from '../shell/problem.tsx';
@@ -28,7 +28,6 @@ export function Results({ systemId }: { systemId: string }) {
   if (list.error) return <Problem error={list.error} retry={() => void list.refetch()} />;
   if (!list.data) return <Text c="dimmed">Loading the results…</Text>;
   if (list.data.length === 0) return <Text>No script has run on this machine yet. Commission it to see results.</Text>;
-  const shown = list.data.find((one) => one.id === open);
   return (
     <Stack>
       <ScrollArea className="panel">
@@ -49,33 +48,41 @@ export function Results({ systemId }: { systemId: string }) {
           </thead>
           <tbody>
             {list.data.map((one) => (
-              <tr key={one.id}>
-                <td>{one.name}</td>
-                <td>{one.set}</td>
-                <td>
-                  <Group gap={6}>
-                    <Mark mood={MOODS[one.status] ?? 'bad'}>{one.status}</Mark>
-                    {one.exitStatus ? <Text size="xs">exit {one.exitStatus}</Text> : null}
-                  </Group>
-                </td>
-                <td className="number">{one.seconds === null ? '' : duration(one.seconds)}</td>
-                <td className="number">
-                  <button
-                    type="button"
-                    className="sort link"
-                    aria-expanded={open === one.id}
-                    aria-label={`Output of ${one.name}, ${bytes(one.size)}`}
-                    onClick={() => setOpen(open === one.id ? null : one.id)}
-                  >
-                    {bytes(one.size)}
-                  </button>
-                </td>
-              </tr>
+              <Fragment key={one.id}>
+                <tr>
+                  <td>{one.name}</td>
+                  <td>{one.set}</td>
+                  <td>
+                    <Group gap={6}>
+                      <Mark mood={MOODS[one.status.toLowerCase()] ?? 'bad'}>{one.status}</Mark>
+                      {one.exitStatus ? <Text size="xs">exit {one.exitStatus}</Text> : null}
+                    </Group>
+                  </td>
+                  <td className="number">{one.seconds === null ? '' : duration(one.seconds)}</td>
+                  <td className="number">
+                    <button
+                      type="button"
+                      className="sort link"
+                      aria-expanded={open === one.id}
+                      aria-label={`Output of ${one.name}, ${bytes(one.size)}`}
+                      onClick={() => setOpen(open === one.id ? null : one.id)}
+                    >
+                      {bytes(one.size)}
+                    </button>
+                  </td>
+                </tr>
+                {open === one.id ? (
+                  <tr className="opened">
+                    <td colSpan={5}>
+                      <Output systemId={systemId} result={one} />
+                    </td>
+                  </tr>
+                ) : null}
+              </Fragment>
             ))}
           </tbody>
         </table>
       </ScrollArea>
-      {shown ? <Output systemId={systemId} result={shown} /> : null}
     </Stack>
   );
 }

@@ -155,7 +155,7 @@ export function Timeline({ systemId }: { systemId: string }) {
               <li key={one.id}>
                 <button
                   type="button"
-                  className="sort"
+                  className="sort link"
                   aria-current={one.id === shown.id ? 'true' : undefined}
                   onClick={() => choose(one.id)}
                 >

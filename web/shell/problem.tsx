@@ -7,7 +7,11 @@ export function Problem({ error, retry }: { error: unknown; retry?: () => void }
   const problem =
     error instanceof Refused
       ? error.problem
-      : { code: 'browser', message: error instanceof Error ? error.message : String(error), fix: 'Reload the page.' };
+      : {
+          code: 'web.failed',
+          message: error instanceof Error ? error.message : String(error),
+          fix: 'Reload the page.',
+        };
   return (
     <Notice mood="bad" title={problem.message} interrupt>
       <Text size="sm">{problem.fix}</Text>
