@@ -25,9 +25,13 @@ export interface Ingot {
   /** `ingot ARGUMENTS…` against this region, as the first administrator. */
   cli(argv: string[]): string[];
   regionPid(): Promise<number>;
+  /** Switches the whole control plane off; the rack goes on alone. */
+  stopRegion(): Promise<void>;
+  startRegion(): Promise<void>;
 }
 
 const START_LIMIT_MS = 90_000;
+const STOP_LIMIT_MS = 20_000;
 
 /**
  * Starts Ingot as `ingot up` does on one host, except that the rack stands in the lab: the region outside, PostgreSQL
@@ -50,13 +54,23 @@ export async function startIngot(options: IngotOptions): Promise<Ingot> {
   ];
   const created = await tryCommand([process.execPath, ...create], START_LIMIT_MS, `${admin.password}\n`);
   if (created.code !== 0) throw new Error(`createadmin: exit ${created.code}: ${created.stderr.trim().slice(-1000)}`);
-  const up = await startDaemon(
-    [process.execPath, program('ingot'), '--state', stateDir, 'up', '--listen', `127.0.0.1:${port}`, '--no-rack'],
-    path.join(log, 'up.log'),
-  );
-  await ledger.addProcess(up);
   const api = nativeClient(path.join(stateDir, 'run/api.sock'));
-  await waitFor(`the region's local socket (${log}/up.log says more)`, START_LIMIT_MS, () => answered(api.machines()));
+  let up = 0;
+  const startRegion = async () => {
+    up = await startDaemon(
+      [process.execPath, program('ingot'), '--state', stateDir, 'up', '--listen', `127.0.0.1:${port}`, '--no-rack'],
+      path.join(log, 'up.log'),
+    );
+    await ledger.addProcess(up);
+    await waitFor(`the region's local socket (${log}/up.log says more)`, START_LIMIT_MS, () =>
+      answered(api.machines()),
+    );
+  };
+  const stopRegion = async () => {
+    process.kill(up, 'SIGTERM');
+    await waitFor('the region to stop', STOP_LIMIT_MS, async () => (isRunning(up) ? undefined : true));
+  };
+  await startRegion();
   // The lab's machines have a serial port and no screen: an administrator of such a site sets this.
   await api.setSettings({ kernel_opts: 'console=ttyS0,115200 loglevel=4' });
   await startDaemon(
@@ -85,7 +99,18 @@ export async function startIngot(options: IngotOptions): Promise<Ingot> {
     api,
     cli: (argv) => [process.execPath, program('ingot'), '--state', stateDir, ...argv],
     regionPid: () => childRunning(up, 'region.mjs'),
+    stopRegion,
+    startRegion,
   };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function answered<T>(question: Promise<T>): Promise<T | undefined> {

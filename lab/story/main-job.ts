@@ -68,7 +68,9 @@ export async function enlist(story: Story, spec: MachineSpec): Promise<StoryMach
 }
 
 async function findByMac(ingot: Ingot, mac: string): Promise<MachineDetail | undefined> {
-  for (const machine of await ingot.api.machines()) {
+  // The story may have switched the region off meanwhile.
+  const machines = await ingot.api.machines().catch(() => []);
+  for (const machine of machines) {
     const detail = await ingot.api.machine(machine.systemId);
     if (detail.interfaces.some((item) => item.mac.toLowerCase() === mac)) return detail;
   }

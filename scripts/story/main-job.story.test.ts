@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { type Lab, startLab } from '@ingot/lab/data-centre.ts';
@@ -22,6 +22,7 @@ import {
   userData,
   visit,
 } from '@ingot/lab/story/main-job.ts';
+import { waitForLogin } from '@ingot/lab/story/ssh.ts';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { operator, startBrowser } from '../../web/testing/browser.ts';
@@ -141,6 +142,18 @@ describe('a BIOS machine, by command line', () => {
     await visit(story, machine);
   });
 
+  test('starts from its disk while the region is away', { timeout: LIMIT_MS.login + 120_000 }, async () => {
+    await ingot.stopRegion();
+    try {
+      await lab.pressPower('amber', 'off');
+      await lab.pressPower('amber', 'on');
+      const name = await waitForLogin(`${story.sshConfig}-${machine.hostname}`, machine.hostname, LIMIT_MS.login);
+      expect(name).toBe(machine.hostname);
+    } finally {
+      await ingot.startRegion();
+    }
+  });
+
   test('comes back erased: every sector reads zero', { timeout: LIMIT_MS.release + 120_000 }, async () => {
     await releaseErasing(story, machine, hands);
   });
@@ -164,10 +177,22 @@ describe('a UEFI machine, from the browser', () => {
     await browser?.close();
   });
 
-  test('is found when someone switches it on, by OVMF’s own PXE client', {
-    timeout: LIMIT_MS.enlist + 120_000,
+  test('is found when someone switches it on while the region is away: by OVMF’s own PXE client, and it waits', {
+    timeout: LIMIT_MS.enlist + 180_000,
   }, async () => {
-    machine = await enlist(story, specOf('birch'));
+    await ingot.stopRegion();
+    const found = enlist(story, specOf('birch'));
+    // Refused meanwhile is what enlist() waits through; it must not be an unhandled rejection before it is awaited.
+    found.catch(() => undefined);
+    try {
+      await waitFor('the agent to stand before a silent region', LIMIT_MS.enlist, async () => {
+        const console = await readFile(lab.serialLog('birch'), 'utf8').catch(() => '');
+        return console.includes('waiting for the region') ? true : undefined;
+      });
+    } finally {
+      await ingot.startRegion();
+    }
+    machine = await found;
     await person.openMachine(machine.hostname);
   });
 
