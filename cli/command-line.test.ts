@@ -136,6 +136,20 @@ describe('talking to the region', () => {
     expect(JSON.parse(asked[0]?.body ?? '')).toEqual({ erase: true });
   });
 
+  it('rack token prints the one line to run on the new rack, and asks as any command does', async () => {
+    const made = {
+      token: `${'s'.repeat(43)}.${'a'.repeat(64)}`,
+      expires: '2026-01-01T00:00:00Z',
+      url: 'https://10.0.0.1:5250',
+    };
+    await region(() => ({ body: made }));
+    const line = `ingot rack enroll https://10.0.0.1:5250 ${made.token}\n`;
+    expect(await ingot('rack', 'token')).toEqual({ code: 0, out: line, err: '' });
+    expect((await ingot('--state', dir, 'rack', 'token')).out).toBe(line);
+    expect(JSON.parse((await ingot('rack', 'token', '-o', 'json')).out)).toEqual(made);
+    expect(asked.map(({ method, url }) => `${method} ${url}`)).toEqual(Array(3).fill('POST /api/v1/racks/tokens'));
+  });
+
   it('deploy sends the user data as it is, whatever its bytes', async () => {
     await region(() => ({ body: machine({ status: 'DEPLOYING', statusName: 'Deploying' }) }));
     const file = path.join(dir, 'data');

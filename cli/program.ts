@@ -10,7 +10,8 @@ import type { CliContext } from './context.ts';
 /** Runs one command; gives its exit code. Throws CliFailure for everything that a person can do something about. */
 export async function runCommandLine(argv: readonly string[], context: CliContext): Promise<number> {
   const [first, ...rest] = argv;
-  if (first === 'region' || first === 'rack' || first === 'lab') {
+  // A token is the region's business; everything else is the rack program's.
+  if (first === 'region' || (first === 'rack' && rest[0] !== 'token') || first === 'lab') {
     const { runProgram } = await import('./run-beside.ts');
     return runProgram(context, first, rest);
   }

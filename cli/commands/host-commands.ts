@@ -10,6 +10,8 @@ export function hostCommands(program: Command, context: CliContext, run: Run): v
     .description('run region and rack on this host')
     .option('--listen <host:port>', 'where people and programs reach it', '127.0.0.1:5240')
     .option('--database <url>', 'your own PostgreSQL (or INGOT_DATABASE_URL)')
+    .option('--rack-listen <host:port>', 'let racks of other hosts in, by TLS; usually 0.0.0.0:5250')
+    .option('--rack-name <name...>', 'name or address by which they reach it, when it is none of this host')
     .option('--no-rack', 'the region alone')
     .option('--rack-address <ip...>', 'address of the rack in a network of machines')
     .option('--rack-interface <name...>', 'interface that the rack serves')
@@ -19,7 +21,15 @@ export function hostCommands(program: Command, context: CliContext, run: Run): v
       ),
     );
   program.command('region').description('the region program itself: ingot region --help').helpOption(false);
-  program.command('rack').description('the rack program itself: ingot rack --help').helpOption(false);
+  program
+    .command('rack')
+    .description('the rack program itself: ingot rack --help; a token for a new one: ingot rack token')
+    .helpOption(false)
+    .command('token')
+    .description('a one-time token, good for 24 h; prints what to run on the host of the new rack')
+    .action(
+      run(async (_: unknown, command: Command) => (await import('../site/racks.ts')).rackToken(context, all(command))),
+    );
   program.command('lab').description('virtual data centre: ingot lab --help').helpOption(false);
   program
     .command('init')

@@ -7,7 +7,7 @@ import { backOff } from './back-off.ts';
 import { supervise } from './child.ts';
 import { holderOf, lockFileOf, lockState } from './lock.ts';
 import { logFile } from './log-file.ts';
-import { lastWords, rackArguments } from './up.ts';
+import { lastWords, rackArguments, regionArguments } from './up.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -93,4 +93,18 @@ it("the rack gets its socket, its addresses and the region's blobs", () => {
   expect(rackArguments('/s', options).join(' ')).toBe(
     '--state /s --region unix:/s/run/rack.sock --address 10.0.0.1 --blobs /s/blobs --interface br0 --interface br1',
   );
+});
+
+it('the region gets its listeners and its database', () => {
+  const options = {
+    listen: '127.0.0.1:5240',
+    rack: true,
+    rackListen: '0.0.0.0:5250',
+    rackName: ['a', 'b'],
+    database: 'd',
+  };
+  expect(regionArguments('/s', options).join(' ')).toBe(
+    '--state /s --listen 127.0.0.1:5240 --database d --rack-listen 0.0.0.0:5250 --rack-name a --rack-name b',
+  );
+  expect(regionArguments('/s', { listen: 'l', rack: true }).join(' ')).toBe('--state /s --listen l');
 });

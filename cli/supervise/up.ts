@@ -20,6 +20,8 @@ const HOPELESS_AFTER = 3;
 export interface UpOptions extends GlobalOptions {
   listen: string;
   database?: string;
+  rackListen?: string;
+  rackName?: string[];
   rack: boolean;
   rackAddress?: string[];
   rackInterface?: string[];
@@ -49,8 +51,7 @@ export async function up(context: CliContext, options: UpOptions): Promise<ExitC
       });
       children.push(child);
     };
-    const database = options.database === undefined ? [] : ['--database', options.database];
-    start('region', ['--state', stateDir, '--listen', options.listen, ...database]);
+    start('region', regionArguments(stateDir, options));
     const health = await firstAnswer(stateDir, ends, stopped);
     if (!health) return EXIT.ok;
     if (options.rack) start('rack', rackArguments(stateDir, options));
@@ -77,6 +78,14 @@ function prepare(stateDir: string): void {
       fix: 'run it as root, or choose a directory of yours: --state DIR',
     });
   }
+}
+
+export function regionArguments(stateDir: string, options: UpOptions): string[] {
+  const argv = ['--state', stateDir, '--listen', options.listen];
+  if (options.database !== undefined) argv.push('--database', options.database);
+  if (options.rackListen !== undefined) argv.push('--rack-listen', options.rackListen);
+  for (const name of options.rackName ?? []) argv.push('--rack-name', name);
+  return argv;
 }
 
 export function rackArguments(stateDir: string, options: UpOptions): string[] {

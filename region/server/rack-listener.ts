@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
 import os from 'node:os';
+import { refusal } from '@ingot/core/machine/catalogue.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { RackDoor } from '../deps.ts';
@@ -52,12 +53,12 @@ export async function listenForRacks(app: FastifyInstance, options: RackListener
 
   const onRequest = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (!isRackPath(request.url)) {
-      return refuse(response, 404, { code: 'not_found', message: 'Racks have no business at this path.', fix: '' });
+      return refuse(response, 404, refusal('not_found', {}, { message: 'Racks have no business at this path.' }));
     }
     const enrols = request.method === 'POST' && request.url === '/rack/v1/enroll';
-    const refusal = enrols ? null : await options.admit(request);
-    if (refusal === null) return app.routing(request, response);
-    const { status, ...body } = refusal;
+    const denied = enrols ? null : await options.admit(request);
+    if (denied === null) return app.routing(request, response);
+    const { status, ...body } = denied;
     refuse(response, status, body);
   };
 
@@ -66,12 +67,7 @@ export async function listenForRacks(app: FastifyInstance, options: RackListener
     onRequest(request, response).catch((error: unknown) => {
       log.error({ err: error, url: request.url }, 'request of a rack not looked at');
       if (response.headersSent) response.destroy();
-      else
-        refuse(response, 503, {
-          code: 'region.unavailable',
-          message: 'The region cannot look now.',
-          fix: 'Try again.',
-        });
+      else refuse(response, 503, refusal('rack.region_away', { why: 'The region cannot look now.' }));
     });
   });
   server.maxConnections = MOST_CONNECTIONS;
