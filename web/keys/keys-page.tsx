@@ -39,7 +39,9 @@ export function KeysPage() {
   return (
     <Stack maw={860}>
       <PageTitle text="SSH keys" />
-      <Text c="dimmed">Machines that you deploy let you in with these keys.</Text>
+      <Text size="sm" c="dimmed">
+        Machines that you deploy let you in with these keys.
+      </Text>
       {problem ? <Problem error={problem} /> : null}
       {keys.error ? <Problem error={keys.error} retry={() => void keys.refetch()} /> : null}
       {keys.data?.length === 0 ? <Text>You have no key yet. Paste the public half of one below.</Text> : null}
@@ -47,7 +49,7 @@ export function KeysPage() {
         <Paper withBorder p="sm" key={key.id}>
           <Group justify="space-between" wrap="nowrap">
             <div style={{ minWidth: 0 }}>
-              <Text fw={600} truncate>
+              <Text size="sm" fw={600} truncate>
                 {key.comment || 'No comment'}
               </Text>
               <Text size="xs" c="dimmed" ff="monospace" style={{ overflowWrap: 'anywhere' }}>

@@ -16,20 +16,29 @@ export function MachineEvents({ systemId }: { systemId: string }) {
         <thead>
           <tr>
             <th scope="col">Time</th>
-            <th scope="col">Level</th>
-            <th scope="col">Event</th>
+            <th scope="col" className="wide">
+              Level
+            </th>
+            <th scope="col" className="wide">
+              Event
+            </th>
             <th scope="col">Details</th>
-            <th scope="col">By</th>
+            <th scope="col" className="wide">
+              By
+            </th>
           </tr>
         </thead>
         <tbody>
           {list.data.map((one) => (
             <tr key={one.id}>
               <td>{stamp(one.at)}</td>
-              <td>{one.level}</td>
-              <td>{one.type}</td>
-              <td style={{ whiteSpace: 'normal' }}>{one.description}</td>
-              <td>{one.user}</td>
+              <td className="wide">{one.level}</td>
+              <td className="wide">{one.type}</td>
+              <td style={{ whiteSpace: 'normal' }}>
+                <span className="narrow">{one.type} </span>
+                {one.description}
+              </td>
+              <td className="wide">{one.user}</td>
             </tr>
           ))}
         </tbody>

@@ -1,6 +1,6 @@
-import type { EvidenceView, PhaseView } from '@ingot/contract/native.ts';
+import type { AttemptView, EvidenceView, PhaseView } from '@ingot/contract/native.ts';
 import { expect, it } from 'vitest';
-import { evidenceByPhase } from './phases.ts';
+import { evidenceByPhase, isWhereItFailed } from './phases.ts';
 
 const phase = (name: string, second: number): PhaseView => ({
   name,
@@ -27,4 +27,21 @@ it('puts evidence into the phase that it names, the later one of two, and else i
   const ids = evidenceByPhase(phases, evidence).map((list) => list.map(({ id }) => id));
   expect(ids).toEqual([[1, 2, 5], [4], [3]]);
   expect(evidenceByPhase([], evidence)).toEqual([]);
+});
+
+it('marks the script that the failure names, else the phase that the attempt ended in', () => {
+  const failed = (message: string): AttemptView => ({
+    id: 1,
+    kind: 'commission',
+    systemId: 'abc',
+    startedAt: '2026-01-01T00:00:01.000Z',
+    endedAt: null,
+    outcome: 'failed',
+    failure: { code: 'some.code', message, evidence: null, fix: '' },
+    phases: [phase('agent', 1), phase('script:lshw', 2), phase('script:serial', 3)],
+  });
+  const marks = (attempt: AttemptView) => attempt.phases.map((_, index) => isWhereItFailed(attempt, index));
+  expect(marks(failed('lshw failed.'))).toEqual([false, true, false]);
+  expect(marks(failed('Nothing was heard.'))).toEqual([false, false, true]);
+  expect(marks({ ...failed('lshw failed.'), outcome: 'passed' })).toEqual([false, false, false]);
 });

@@ -63,3 +63,13 @@ export function evidenceByPhase(phases: PhaseView[], evidence: EvidenceView[]): 
   }
   return lists;
 }
+
+/** Where a failed attempt failed: the scripts that its message names, else the phase it was in. */
+export function isWhereItFailed(attempt: AttemptView, index: number): boolean {
+  const { failure, outcome, phases } = attempt;
+  if (outcome !== 'failed' || failure === null) return false;
+  const scripts = phases.filter(({ name }) => name.startsWith('script:') && failure.message.includes(phaseTitle(name)));
+  const phase = phases[index];
+  if (scripts.length > 0 && phase) return scripts.includes(phase);
+  return index === phases.length - 1;
+}

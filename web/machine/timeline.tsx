@@ -8,7 +8,15 @@ import { Problem } from '../shell/problem.tsx';
 import { clock, duration, stamp, useNow } from '../shell/time.ts';
 import { bytes } from '../shell/units.ts';
 import { Failure } from './failure.tsx';
-import { attemptSeconds, attemptTitle, evidenceByPhase, isSlow, phaseSeconds, phaseTitle } from './phases.ts';
+import {
+  attemptSeconds,
+  attemptTitle,
+  evidenceByPhase,
+  isSlow,
+  isWhereItFailed,
+  phaseSeconds,
+  phaseTitle,
+} from './phases.ts';
 
 const OUTCOMES = {
   passed: { mood: 'good', word: 'Passed' },
@@ -124,7 +132,7 @@ function AttemptTimeline({ attempt }: { attempt: AttemptView }) {
       {seen.error ? <Problem error={seen.error} retry={() => void seen.refetch()} /> : null}
       <Accordion multiple chevronPosition="left" variant="contained">
         {attempt.phases.map((phase, index) => {
-          const failed = attempt.outcome === 'failed' && index === attempt.phases.length - 1;
+          const failed = isWhereItFailed(attempt, index);
           const mine = evidenceOf[index] ?? [];
           return (
             <PhaseRow key={`${phase.name}@${phase.startedAt}`} phase={phase} failed={failed} seen={mine} now={now} />
