@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { disksFromLsblk } from '@ingot/core/hardware/disks.ts';
+import type { Code } from '@ingot/core/machine/catalogue.ts';
 import { devicesSettled, readText } from './devices.ts';
 import { secureErase } from './secure-erase.ts';
 import { mustRun, runTool } from './tool.ts';
@@ -13,7 +14,7 @@ export interface EraseInput {
   onProgress: (bytesDone: number, bytesTotal: number) => void;
 }
 
-export type EraseOutcome = { ok: true; bytes: number } | { ok: false; code: string; message: string };
+export type EraseOutcome = { ok: true; bytes: number } | { ok: false; code: Code; message: string };
 
 export interface ErasedDisk {
   name: string;

@@ -1,5 +1,5 @@
 import { readFile, rm } from 'node:fs/promises';
-import type { BmcReport, Done, Inventory, ScriptItem, Task } from '@ingot/contract/agent.ts';
+import type { BmcReport, Done, Inventory, ScriptItem, ScriptOutcome, Task } from '@ingot/contract/agent.ts';
 import type { HardwareFacts } from '@ingot/core/hardware/facts.ts';
 import { parse } from 'yaml';
 import { type BmcOutcome, configureBmc } from './bmc.ts';
@@ -32,23 +32,31 @@ export async function runScripts(input: ScriptsInput): Promise<Done> {
   // Sent as soon as it is known: the region works on it while scripts still run.
   const sent = commissioning ? input.inventory().then((inventory) => client.inventory(inventory)) : Promise.resolve();
   const failures: string[] = [];
+  let onlyLate = true;
   for (const batch of scriptBatches(task.scripts)) {
-    const passes = await Promise.all(batch.map((item) => runOne(item, input, found)));
+    const statuses = await Promise.all(batch.map((item) => runOne(item, input, found)));
     batch.forEach((item, index) => {
-      if (passes[index] === false) failures.push(item.name);
+      const status = statuses[index];
+      if (status !== 'failed' && status !== 'timedout') return;
+      failures.push(item.name);
+      onlyLate &&= status === 'timedout';
     });
   }
   await sent;
   const custom = await customBmc();
   return {
     outcome: failures.length === 0 ? 'ok' : 'failed',
-    code: failures.length === 0 ? null : 'script.failed',
+    code: failures.length === 0 ? null : onlyLate ? 'script.timedout' : 'script.failed',
     message: failures.length === 0 ? null : `${failures.length} ${task.phase} scripts failed: ${failures.join(', ')}`,
     bmc: custom ?? found.bmc,
   };
 }
 
-async function runOne(item: ScriptItem, input: ScriptsInput, found: { bmc: BmcReport | null }): Promise<boolean> {
+async function runOne(
+  item: ScriptItem,
+  input: ScriptsInput,
+  found: { bmc: BmcReport | null },
+): Promise<ScriptOutcome['status']> {
   const { task, client, reporter } = input;
   const start = performance.now();
   reporter.report({ kind: 'script', name: item.name, state: 'started', resultId: item.resultId });
@@ -71,7 +79,7 @@ async function runOne(item: ScriptItem, input: ScriptsInput, found: { bmc: BmcRe
   const outcome = scriptOutcome({ ...run, seconds: (performance.now() - start) / 1000 });
   reporter.say(`${item.name}: ${outcome.status}, ${outcome.seconds.toFixed(1)} s`);
   await client.result(item.resultId, outcome);
-  return outcome.status !== 'failed' && outcome.status !== 'timedout';
+  return outcome.status;
 }
 
 interface CarriedOut {

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InstallPlan } from '@ingot/contract/agent.ts';
+import type { Code } from '@ingot/core/machine/catalogue.ts';
 import { devicesSettled } from '../devices.ts';
 import type { Steps } from '../steps.ts';
 import { mustRun, runTool } from '../tool.ts';
@@ -10,15 +11,15 @@ import { findTargetDisk, partitionPath } from './target-disk.ts';
 import { writeTargetFiles } from './target-files.ts';
 import { unpackImage } from './unpack.ts';
 
-export type InstallOutcome = { ok: true } | { ok: false; code: string; message: string };
+export type InstallOutcome = { ok: true } | { ok: false; code: Code; message: string };
 
 const TARGET = '/mnt';
 /** Of the ephemeral system, for programs run inside the installed one. */
 const BOUND = ['dev', 'proc', 'sys'];
 
 class StepFailed extends Error {
-  readonly code: string;
-  constructor(code: string, message: string) {
+  readonly code: Code;
+  constructor(code: Code, message: string) {
     super(message);
     this.code = code;
   }

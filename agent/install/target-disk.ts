@@ -12,7 +12,7 @@ export interface DiskProblem {
  * Path of the disk the plan means. The serial decides, then the link; the name only when the disk has neither, as names can
  * change between boots. A disk that has become smaller than the plan is refused.
  */
-export async function findTargetDisk(plan: InstallPlan): Promise<{ path: string } | DiskProblem> {
+export async function findTargetDisk(plan: Pick<InstallPlan, 'disk'>): Promise<{ path: string } | DiskProblem> {
   const listed = await runTool('lsblk', ['--json', '--bytes', '-O'], { timeoutSeconds: 60 });
   const disks = disksFromLsblk(listed.stdout, await diskLinks(), () => undefined);
   const { serial, idPath, name, size } = plan.disk;

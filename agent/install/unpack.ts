@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Code } from '@ingot/core/machine/catalogue.ts';
 import { runTool } from '../tool.ts';
 
 export interface UnpackInput {
@@ -17,7 +18,7 @@ export interface UnpackInput {
   log: (line: string) => void;
 }
 
-export type UnpackOutcome = { ok: true } | { ok: false; code: string; message: string };
+export type UnpackOutcome = { ok: true } | { ok: false; code: Code; message: string };
 
 const LONGEST_DELAY_MS = 2000;
 

@@ -35,6 +35,16 @@ export interface HardwareFacts {
   warnings: string[];
 }
 
+/** What an inventory must at least tell, missing from this one; null when all of it is there. */
+export function unreadable(facts: HardwareFacts): string | null {
+  const missing = [
+    ...(facts.cpuCount > 0 ? [] : ['no processor']),
+    ...(facts.memoryMib > 0 ? [] : ['no memory']),
+    ...(facts.interfaces.length > 0 ? [] : ['no network interface']),
+  ];
+  return missing.length === 0 ? null : [`${missing.join(', ')} found`, ...facts.warnings].join('; ').slice(0, 1000);
+}
+
 /** More than any machine has; a list that is longer is cut, so that a machine cannot fill the database. */
 const MAX_MODALIASES = 4096;
 

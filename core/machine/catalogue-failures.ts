@@ -130,9 +130,11 @@ export const FAILURES = {
   },
   'install.disk_too_small': {
     title: 'Disk too small',
-    message: 'The disk is too small for the image: {detail}',
-    fix: 'Choose a smaller image or a larger disk.',
-    http: 503,
+    means:
+      'Refused before the deployment when the disk is known, failed by the agent when the disk is another one by then.',
+    message: 'The disk is too small to install on: {detail}',
+    fix: 'Choose a larger boot disk; commission the machine again if its disks were changed.',
+    http: 400,
     kind: 'failure',
   },
   'install.step_failed': {
@@ -172,6 +174,8 @@ export const FAILURES = {
   },
   'script.timedout': {
     title: 'Script timed out',
+    means:
+      'The agent ended a script at its own time limit; `stuck.script` is the region giving up on one that is silent.',
     message: '{detail}',
     fix: 'Look at its output; raise its timeout if the hardware is only slow.',
     http: 503,
@@ -186,6 +190,7 @@ export const FAILURES = {
   },
   'inventory.invalid': {
     title: 'Inventory not understood',
+    means: 'Processors, memory or network interfaces could not be read from what the machine reported.',
     message: 'The hardware report could not be read: {detail}',
     fix: 'Commission again; if it repeats, report it with the output of the hardware scripts.',
     http: 503,

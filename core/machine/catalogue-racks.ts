@@ -60,7 +60,7 @@ export const RACKS = {
   },
   'rack.clock': {
     title: 'Clocks apart',
-    message: "The request was signed more than 5 minutes away from the region's time.",
+    message: "The request was signed more than {minutes} minutes away from the region's time.",
     fix: 'Set the clocks of rack and region, with chrony or systemd-timesyncd.',
     http: 403,
     kind: 'refusal',

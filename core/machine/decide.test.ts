@@ -112,8 +112,8 @@ describe('deploying', () => {
     expect(failed.machine).toMatchObject({ status: 'DEPLOYED', attempt: { failure: { code: 'cloudinit.failed' } } });
     const late = run(deployed.machine, { type: 'deadline', actor: TIMER }, { now: NOW + 1_800_000 });
     expect(late.machine).toMatchObject({ status: 'DEPLOYED', powerWant: null, attempt: { outcome: 'passed' } });
-    const told = refusal('stuck.first_boot', { seconds: 1800 }).message;
-    expect(late.events).toEqual([{ type: 'NODE_STATUS_EVENT', level: 'WARNING', description: told }]);
+    const warning = { type: 'NODE_STATUS_EVENT', level: 'WARNING' };
+    expect(late.events).toEqual([{ ...warning, description: refusal('stuck.first_boot', { seconds: 1800 }).message }]);
     const released = run(deployed.machine, { type: 'release', actor: USER });
     expect(released.machine).toMatchObject({ status: 'RELEASING', attempt: { id: 100, kind: 'release' } });
     expect(released.closed).toMatchObject({ id: 7, outcome: 'aborted' });

@@ -1,4 +1,5 @@
 import { bootTargetOf } from './boot.ts';
+import { refusal } from './catalogue.ts';
 import type {
   Actor,
   Attempt,
@@ -194,6 +195,10 @@ export function wantPower(draft: Draft, want: PowerWant, soft = false): void {
  * machine alone, and whoever is running is not in the system we need; "cycle" of one that is off is the same as "on".
  */
 export function wantBoot(draft: Draft): void {
+  const { bootServiceDown } = draft.machine.facts;
+  if (bootServiceDown !== null) {
+    emit(draft, 'NODE_STATUS_EVENT', 'WARNING', refusal('rack.service_down', bootServiceDown).message);
+  }
   wantPower(draft, draft.machine.powerState === 'off' ? 'on' : 'cycle');
 }
 

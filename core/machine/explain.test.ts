@@ -59,3 +59,30 @@ test('what is never commissioned has nothing to test; a missing image says which
     message: 'Image debian/sid is not in the store for amd64/generic.',
   });
 });
+
+test('a boot service that is down is told before anything starts, and once more in the events of what is started', () => {
+  const machine = machineIn('READY');
+  machine.facts = {
+    ...machine.facts,
+    bootServiceDown: { rack: 'hall-2', service: 'dhcp', detail: 'kea does not run' },
+  };
+  const message = 'Rack hall-2: dhcp is not running: kea does not run';
+  for (const action of ['commission', 'deploy', 'test', 'rescue'] as const) {
+    const { allowed, warnings } = explain(machine, action, ADMIN);
+    expect([allowed, warnings]).toMatchObject([true, [{ code: 'rack.service_down', message }]]);
+  }
+  expect(explain(machine, 'power-on', ADMIN).warnings).toEqual([]);
+  const started = decide(machine, { type: 'commission', actor: ADMIN }, context());
+  expect(started.ok && started.events).toContainEqual({
+    type: 'NODE_STATUS_EVENT',
+    level: 'WARNING',
+    description: message,
+  });
+});
+
+test('a disk that cannot hold a system refuses the deployment, unless it runs from memory', () => {
+  const machine = machineIn('READY');
+  machine.facts = { ...machine.facts, diskTooSmall: 'The disk has 1000 bytes.' };
+  expect(explain(machine, 'deploy', USER).reasons.map(({ code }) => code)).toEqual(['install.disk_too_small']);
+  expect(explain(machine, 'deploy', USER, { ephemeral: true }).allowed).toBe(true);
+});

@@ -99,6 +99,8 @@ export function machineIn(status: Status, over: Partial<MachineState> = {}): Mac
       ownerHasSshKey: true,
       ephemeralImage: true,
       rackConnected: true,
+      bootServiceDown: null,
+      diskTooSmall: null,
     },
     ...over,
   };

@@ -47,6 +47,10 @@ export function check(machine: MachineState, action: Action, actor: Actor, asked
     if (need === 'ssh-key') warnings.push(missing);
     else refused.push(missing);
   }
+  // Switching power needs a rack, but nothing that it serves.
+  const boots = needs.includes('rack') && action !== 'power-on' && action !== 'power-off';
+  const { bootServiceDown } = machine.facts;
+  if (boots && bootServiceDown !== null) warnings.push(refusal('rack.service_down', bootServiceDown));
   return { refused, warnings, silent: false };
 }
 
@@ -111,7 +115,9 @@ function missingFor(machine: MachineState, need: Need, action: Action, asked: As
         ? refusal('image.arch', { image: asked.image ?? 'asked for', architecture: facts.architecture })
         : null;
     case 'storage':
-      return facts.diskCount > 0 || asked.ephemeral ? null : refusal('storage.none', params);
+      if (asked.ephemeral) return null;
+      if (facts.diskCount === 0) return refusal('storage.none', params);
+      return facts.diskTooSmall === null ? null : refusal('install.disk_too_small', { detail: facts.diskTooSmall });
     case 'ssh-key':
       return facts.ownerHasSshKey ? null : refusal('user.no_ssh_key', params);
   }

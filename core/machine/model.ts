@@ -128,6 +128,10 @@ export interface MachineFacts {
   ephemeralImage: boolean;
   /** A connected rack serves the machine's boot VLAN, or can reach its BMC. */
   rackConnected: boolean;
+  /** A service without which no machine boots is down on the rack that serves this one, and no other rack could. */
+  bootServiceDown: { rack: string; service: string; detail: string } | null;
+  /** Why the disk to install on cannot hold a system; null when it can, or when there is none. */
+  diskTooSmall: string | null;
 }
 
 export type Actor =

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { refusal } from '@ingot/core/machine/catalogue.ts';
 
 /**
  * Every answer has a body and its length, errors close the connection: OVMF's HTTP client stalls for six seconds on a
@@ -20,7 +21,7 @@ export function answerText(
 
 /** The region (or what only it can give) is not there now; agents, cloud-init and the initramfs try again. */
 export function answerAway(response: ServerResponse, why: string): number {
-  const body = { code: 'rack.region_away', message: why, field: null, fix: 'The asker tries again by itself.' };
+  const body = { ...refusal('rack.region_away', { why }), field: null };
   return answerText(response, 503, `${JSON.stringify(body)}\n`, {
     'retry-after': '2',
     'content-type': 'application/json',

@@ -328,6 +328,7 @@ describe('forwarding', () => {
     await stopRegion();
     const away = await ask('/MAAS/metadata/latest/');
     expect([away.status, away.headers['retry-after']]).toEqual([503, '2']);
+    expect(JSON.parse(away.body.toString())).toMatchObject({ code: 'rack.region_away' });
     await startRegion();
     expect((await ask('/MAAS/metadata/latest/')).status).toBe(201);
   });

@@ -258,6 +258,40 @@ describe('the whole life of a machine, spoken by its agent', () => {
     expect(await deps.db.selectFrom('machines').select('id').execute()).toHaveLength(1);
   });
 
+  it('fails the commissioning when the machine tells too little to be one, and takes nothing more of it', async () => {
+    await apply(systemId, { type: 'commission', actor: admin });
+    const { token } = await boot(systemId);
+    const empty = { ...inventory, cpuinfo: '', meminfo: '', lshwXml: '<list' };
+    expect((await say(token, 'inventory', { nothing: true })).body).toMatchObject({ code: 'agent.bad_request' });
+    expect((await say(token, 'inventory', empty)).status).toBe(204);
+    expect(await state(systemId)).toMatchObject({
+      status: 'FAILED_COMMISSIONING',
+      attempt: { failure: { code: 'inventory.invalid', message: expect.stringContaining('no processor, no memory') } },
+    });
+    const late = await say(token, 'inventory', inventory);
+    expect([late.status, late.body]).toMatchObject([409, { code: 'agent.attempt_over' }]);
+    const stored = await deps.db.selectFrom('machines').select('cpu_count').executeTakeFirstOrThrow();
+    expect(stored.cpu_count).toBe(2);
+    await switched(systemId, 'off');
+  });
+
+  it('tells a script that ran out of time from one that failed', async () => {
+    await apply(systemId, { type: 'commission', actor: admin });
+    const { token } = await boot(systemId);
+    const [slow, ...rest] = (await task(token, 'scripts')).scripts;
+    if (!slow) throw new Error('no scripts');
+    const none = { output: '', stdout: '', stderr: '', result: '' };
+    const late = { ...none, status: 'timedout', exitStatus: 124, seconds: 60 };
+    expect((await say(token, `results/${slow.resultId}`, late)).status).toBe(204);
+    for (const item of rest) await passScript(token, item);
+    await say(token, 'done', { ...done, outcome: 'failed' });
+    expect(await state(systemId)).toMatchObject({
+      status: 'FAILED_COMMISSIONING',
+      attempt: { failure: { code: 'script.timedout', message: `${slow.name} ran past the time limit.` } },
+    });
+    await switched(systemId, 'off');
+  });
+
   it('moves through the phases that the rack saw', async () => {
     await apply(systemId, { type: 'commission', actor: admin });
     const open = (await state(systemId)).attempt?.id ?? -1;

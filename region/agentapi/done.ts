@@ -25,8 +25,12 @@ function failedScripts(rows: readonly ResultRow[], code: 'script.failed' | 'test
   const failed = rows.filter((row) => FAILED.includes(row.status));
   if (failed.length === 0) return null;
   const names = failed.map((row) => (row.disk === null ? row.name : `${row.name} on ${row.disk}`));
-  const detail = `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''} failed.`;
-  return failure(code, { detail });
+  const listed = `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
+  // One that failed says more than those that took too long.
+  const onlyLate = failed.every((row) => row.status === RESULT_STATUS.timedout);
+  return onlyLate
+    ? failure('script.timedout', { detail: `${listed} ran past the time limit.` })
+    : failure(code, { detail: `${listed} failed.` });
 }
 
 type Next = DoneReply['next'];

@@ -142,9 +142,9 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
       if (!/^\d{1,9}$/.test(resultId)) return badRequest('The result id is no number.');
       return takeOutcome(deps, machine, attemptId, Number(resultId), outcome);
     });
-    report('/agent/v1/inventory', Inventory, async ({ machine, from, session }, inventory) => {
+    report('/agent/v1/inventory', Inventory, async ({ machine, attemptId, from, session }, inventory) => {
       if (machine.status !== 'COMMISSIONING') return badRequest('Only commissioning takes an inventory.');
-      await takeInventory(deps, machine, inventory, { address: from.client, mac: session.mac });
+      await takeInventory(deps, machine, attemptId, inventory, { address: from.client, mac: session.mac });
       return null;
     });
 

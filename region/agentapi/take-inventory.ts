@@ -1,4 +1,6 @@
 import type { Inventory } from '@ingot/contract/agent.ts';
+import { factsFromInventory, unreadable } from '@ingot/core/hardware/facts.ts';
+import { failure } from '@ingot/core/machine/catalogue.ts';
 import { sql } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { RESULT_STATUS } from '../lifecycle/result-status.ts';
@@ -9,10 +11,28 @@ import type { AgentMachine } from './machine-rows.ts';
 const REPORT = '50-maas-01-commissioning';
 
 /**
+ * Takes the hardware report of a machine that is commissioned. One that tells too little to be a machine's is not stored:
+ * the attempt fails with `inventory.invalid`.
+ */
+export async function takeInventory(
+  deps: RegionDeps,
+  machine: AgentMachine,
+  attemptId: number,
+  inventory: Inventory,
+  from: { address: string; mac: string },
+): Promise<void> {
+  const detail = unreadable(factsFromInventory(inventory));
+  if (detail === null) return storeInventory(deps, machine, inventory, from);
+  const why = failure('inventory.invalid', { detail }, detail);
+  const actor = { kind: 'agent' } as const;
+  await deps.door.apply(machine.systemId, { type: 'agent-done', actor, attemptId, outcome: 'failed', failure: why });
+}
+
+/**
  * Stores the hardware report together with the result of the script that stands for it, in one transaction: a machine
  * never shows the one without the other. Its output follows as any script's.
  */
-export async function takeInventory(
+async function storeInventory(
   deps: RegionDeps,
   machine: AgentMachine,
   inventory: Inventory,

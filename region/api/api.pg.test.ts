@@ -1,10 +1,19 @@
 import { ApiError, AttemptView, EventView, Explain, MachineDetail, MachineView } from '@ingot/contract/native.ts';
-import type { InjectOptions } from 'fastify';
+import Fastify, { type InjectOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { createUser } from '../accounts/users.ts';
+import { USER_DATA_LIMIT } from '../machines/deploy-request.ts';
+import { updateMachine } from '../machines/update.ts';
 import { readUserData } from '../store/user-data.ts';
 import { startTestCluster, type TestCluster } from '../testing/cluster.ts';
 import { startTestApi, type TestApi } from '../testing/native-api.ts';
+import { failureOf } from './failure.ts';
+import { loginLimit } from './login-limit.ts';
+import { typicalTimes } from './read/typical.ts';
+import { registerNativeApi } from './register.ts';
+import { streamRoutes } from './routes/stream.ts';
+import type { StreamHub } from './stream/hub.ts';
 
 let cluster: TestCluster;
 let api: TestApi;
@@ -79,9 +88,11 @@ describe('who may call', () => {
         remoteAddress: '127.0.0.9',
         payload: { username: 'nobody', password: 'x' },
       });
+    expect(problem(await guess())).toEqual([401, 'auth.wrong']);
     const codes = new Set<number>();
-    for (let n = 0; n < 12; n += 1) codes.add((await guess()).statusCode);
+    for (let n = 0; n < 11; n += 1) codes.add((await guess()).statusCode);
     expect([...codes]).toEqual([401, 429]);
+    expect(problem(await guess())).toEqual([429, 'auth.too_many']);
     expect((await guess()).headers['retry-after']).toMatch(/^\d+$/);
   });
 });
@@ -161,7 +172,14 @@ describe('what is done', () => {
       headers: { authorization: `Bearer ${api.keys.admin}`, 'content-type': 'application/json' },
       payload: '{"comment": ',
     });
-    expect(problem(text)[0]).toBe(400);
+    expect(problem(text)).toEqual([400, 'input.invalid']);
+    const form = await api.app.inject({
+      method: 'POST',
+      url: '/api/v1/machines/free/actions/lock',
+      headers: { authorization: `Bearer ${api.keys.admin}`, 'content-type': 'text/yaml' },
+      payload: 'comment: x',
+    });
+    expect(problem(form)).toEqual([415, 'input.media_type']);
   });
 
   it('bodies have a limit', async () => {
@@ -173,6 +191,11 @@ describe('what is done', () => {
     expect(problem(await call('admin', 'POST', '/machines/free/actions/deploy', base64))).toEqual([
       400,
       'input.invalid',
+    ]);
+    const bytes = { userData: 'x'.repeat(USER_DATA_LIMIT + 1) };
+    expect(problem(await call('admin', 'POST', '/machines/free/actions/deploy', bytes))).toEqual([
+      400,
+      'user_data.too_large',
     ]);
   });
 
@@ -238,6 +261,11 @@ describe('what is done', () => {
     ]);
     expect(problem(await call('ada', 'GET', '/machines/renamed/power-parameters'))).toEqual([403, 'perm.missing']);
     expect(problem(await call('admin', 'PATCH', '/machines/renamed', { zone: 'moon' }))).toEqual([400, 'zone.unknown']);
+    expect(problem(await call('admin', 'PATCH', '/machines/renamed', { pool: 'deep' }))).toEqual([400, 'pool.unknown']);
+    const { systemId } = after;
+    await expect(updateMachine(api.deps, systemId, { tags: ['no spaces'] })).rejects.toMatchObject({
+      code: 'tag.name_invalid',
+    });
     expect(problem(await call('admin', 'PATCH', '/machines/renamed', { hostname: 'free' }))).toEqual([
       400,
       'machine.hostname_taken',
@@ -314,8 +342,6 @@ describe('attempts', () => {
 });
 
 async function startTestApiOn() {
-  const { default: Fastify } = await import('fastify');
-  const { registerNativeApi } = await import('./register.ts');
   const app = Fastify();
   app.addHook('onRequest', async (request) => {
     request.localAdmin = true;
@@ -343,6 +369,8 @@ describe('site', () => {
       files: [{ filetype: 'root-tgz', path: '/nowhere' }],
     };
     expect(problem(await call('admin', 'POST', '/images', image))).toEqual([403, 'perm.local']);
+    const nameless = { ...image, os: '../debian' };
+    expect(problem(await call('local', 'POST', '/images', nameless))).toEqual([400, 'image.bad_name']);
     expect((await call('ada', 'GET', '/images')).json()).toEqual([]);
   });
 
@@ -360,11 +388,77 @@ describe('site', () => {
     const user = { username: 'carol', password: 'long enough' };
     expect((await call('admin', 'POST', '/users', user)).json()).toEqual({ username: 'carol', admin: false });
     expect(problem(await call('ada', 'POST', '/users', { ...user, username: 'dan' }))).toEqual([403, 'perm.missing']);
+    expect(problem(await call('admin', 'POST', '/users', user))).toEqual([400, 'user.exists']);
+    const bare = { username: 'dan', password: '', isAdmin: false };
+    await expect(createUser(api.deps, bare)).rejects.toMatchObject({ code: 'user.password_invalid' });
+    const odd = { ...bare, password: user.password, username: 'dan dan' };
+    await expect(createUser(api.deps, odd)).rejects.toMatchObject({ code: 'user.name_invalid' });
     expect(problem(await call('ada', 'POST', '/users/carol/api-keys', {}))).toEqual([403, 'perm.missing']);
     expect((await call('ada', 'POST', '/users/ada/api-keys', {})).json().key).toMatch(/^\w+:\w+:\w+$/);
   });
 
   it('an unknown path is a 404 in the same shape', async () => {
-    expect(problem(await call('admin', 'GET', '/nothing'))[0]).toBe(404);
+    expect(problem(await call('admin', 'GET', '/nothing'))).toEqual([404, 'not_found']);
+  });
+
+  it('a network must be one, and have room for a range', async () => {
+    const served = (body: object) => call('admin', 'POST', '/network/serve', body);
+    expect(problem(await served({ cidr: '10.66.0.1/24' }))).toEqual([400, 'network.invalid']);
+    expect((await served({ cidr: '10.66.0.0/29', start: '10.66.0.1', end: '10.66.0.3' })).statusCode).toBe(200);
+    const { id } = await api.deps.db
+      .selectFrom('subnets')
+      .select('id')
+      .where('cidr', '=', '10.66.0.0/29')
+      .executeTakeFirstOrThrow();
+    await api.deps.db.deleteFrom('address_spans').where('subnet_id', '=', id).execute();
+    await api.deps.db
+      .insertInto('address_spans')
+      .values({ subnet_id: id, span: '[10.66.0.4,10.66.0.6]', kind: 'reserved-range' })
+      .execute();
+    expect(problem(await served({ cidr: '10.66.0.0/29' }))).toEqual([503, 'network.full']);
+  });
+
+  it('a token for a rack of another host is given only where such racks can come in', async () => {
+    expect(problem(await call('admin', 'POST', '/racks/tokens'))).toEqual([409, 'rack.no_listener']);
+  });
+
+  it('an event stream too many is asked to come back', async () => {
+    const hub: StreamHub = {
+      attach() {
+        throw new Error('one reader too many was let in');
+      },
+      resume: async () => null,
+      cursor: () => '1.1',
+      readers: () => 1000,
+      close: () => undefined,
+    };
+    const app = Fastify();
+    app.setErrorHandler((error, _request, reply) => {
+      const failure = failureOf(error);
+      return reply.code(failure?.status ?? 500).send(failure?.body);
+    });
+    const reader = { userId: 1, username: 'ada', admin: false, via: 'api-key', address: null, userAgent: '' } as const;
+    for (const route of streamRoutes({ hub, typical: typicalTimes(api.deps.db), logins: loginLimit() })) {
+      app.get(route.path, (request, reply) => route.run(api.deps, reader, request, reply));
+    }
+    expect(problem(await app.inject({ url: '/events/stream' }))).toEqual([503, 'stream.full']);
+    await app.close();
+  });
+
+  it('what nobody foresaw is an answer in the same shape, with the request to look for', async () => {
+    const app = Fastify();
+    const db = new Proxy(api.deps.db, {
+      get() {
+        throw new Error('the database is on fire');
+      },
+    });
+    app.addHook('onRequest', async (request) => {
+      request.localAdmin = true;
+    });
+    await registerNativeApi(app, { ...api.deps, db });
+    const answer = await app.inject({ url: '/api/v1/whoami' });
+    expect(problem(answer)).toEqual([500, 'internal']);
+    expect(answer.body).not.toContain('on fire');
+    await app.close();
   });
 });

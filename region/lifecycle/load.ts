@@ -1,6 +1,7 @@
 import type { Attempt, MachineFacts, MachineState } from '@ingot/core/machine/model.ts';
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { MachinesTable, Tables } from '../store/schema.ts';
+import { bootServiceDown, diskTooSmall, type ServingRack } from './boot-facts.ts';
 import { Column } from './machine-row.ts';
 
 type Reader = Kysely<Tables> | Transaction<Tables>;
@@ -91,6 +92,8 @@ interface FactsRow {
   owner_has_key: boolean;
   ephemeral: boolean;
   rack: boolean;
+  disk_size: number | null;
+  serving: ServingRack[] | null;
 }
 
 async function loadFacts(db: Reader, row: Selectable<MachinesTable>) {
@@ -108,7 +111,14 @@ async function loadFacts(db: Reader, row: Selectable<MachinesTable>) {
       EXISTS (SELECT 1 FROM images WHERE purpose = 'ephemeral'
         AND (${row.architecture} = '' OR arch = split_part(${row.architecture}, '/', 1))) AS ephemeral,
       EXISTS (SELECT 1 FROM rack_links
-        WHERE heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS})) AS rack`.execute(db);
+        WHERE heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS})) AS rack,
+      (SELECT size::float8 FROM block_devices WHERE machine_id = ${row.id} AND type = 'physical'
+        ORDER BY id = ${row.boot_disk_id} DESC NULLS LAST, id LIMIT 1) AS disk_size,
+      (SELECT json_agg(json_build_object('name', r.name, 'services', r.services) ORDER BY r.name)
+        FROM racks r JOIN rack_links l ON l.rack_id = r.system_id
+        WHERE l.heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS})
+          AND r.system_id = coalesce((SELECT v.primary_rack FROM interfaces i JOIN vlans v ON v.id = i.vlan_id
+            WHERE i.id = ${row.boot_interface_id}), r.system_id)) AS serving`.execute(db);
   const found = rows[0];
   if (!found) throw new Error('a SELECT without FROM gave no row');
   const facts: MachineFacts = {
@@ -120,6 +130,8 @@ async function loadFacts(db: Reader, row: Selectable<MachinesTable>) {
     ownerHasSshKey: found.owner_has_key,
     ephemeralImage: found.ephemeral,
     rackConnected: found.rack,
+    bootServiceDown: bootServiceDown(found.serving ?? []),
+    diskTooSmall: diskTooSmall(found.disk_size, row.bios_boot_method),
   };
   return { facts, now: found.now.getTime(), ownerName: found.owner_name };
 }

@@ -1,5 +1,7 @@
 import { type KeyObject, verify } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { refusal } from '@ingot/core/machine/catalogue.ts';
+import type { Refusal } from '@ingot/core/machine/model.ts';
 import type { RegionDeps } from '../deps.ts';
 import { rackKey } from './rack-keys.ts';
 
@@ -25,39 +27,16 @@ export interface SignedRequest {
 }
 
 /** Why a request is not taken for one of our racks': it did not sign (401), or not so that we believe it (403). */
-export interface NotSigned {
+export interface NotSigned extends Refusal {
   status: 401 | 403;
-  code: string;
-  message: string;
-  fix: string;
 }
 
 export type Signed = { ok: true; from: Forwarded } | { ok: false; refusal: NotSigned };
 
-const UNSIGNED: NotSigned = {
-  status: 401,
-  code: 'rack.not_signed',
-  message: 'This is for enrolled racks: the request carries no signature of one.',
-  fix: 'Enrol the rack: make a token with `ingot rack token` and run what it prints on the rack.',
-};
-const UNKNOWN: NotSigned = {
-  status: 403,
-  code: 'rack.not_known',
-  message: 'No rack of this id is enrolled.',
-  fix: 'Enrol the rack: make a token with `ingot rack token` and run what it prints on the rack.',
-};
-const WRONG_KEY: NotSigned = {
-  status: 403,
-  code: 'rack.bad_signature',
-  message: 'The signature does not fit the key with which this rack enrolled.',
-  fix: 'If DIR/rack/identity was lost or copied, remove it on the rack and enrol it anew.',
-};
-const CLOCK: NotSigned = {
-  status: 403,
-  code: 'rack.clock',
-  message: `The request was signed more than ${WINDOW_MS / 60_000} minutes away from the region's time.`,
-  fix: 'Set the clocks of rack and region, with chrony or systemd-timesyncd.',
-};
+const UNSIGNED: NotSigned = { status: 401, ...refusal('rack.not_signed') };
+const UNKNOWN: NotSigned = { status: 403, ...refusal('rack.not_known') };
+const WRONG_KEY: NotSigned = { status: 403, ...refusal('rack.bad_signature') };
+const CLOCK: NotSigned = { status: 403, ...refusal('rack.clock', { minutes: WINDOW_MS / 60_000 }) };
 
 const RACK_URL = /^http:\/\/[0-9a-zA-Z.:[\]-]{1,255}$/;
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;

@@ -226,7 +226,8 @@ describe('rack link', () => {
     expect((await enroll(body)).statusCode).toBe(204);
     const thief = newRack('rack-x');
     expect((await enroll({ ...body, rack: thief.id, publicKey: thief.publicKey })).statusCode).toBe(403);
-    expect((await enroll({ ...body, publicKey: thief.publicKey })).statusCode).toBe(409);
+    const taken = await enroll({ ...body, publicKey: thief.publicKey });
+    expect([taken.statusCode, taken.json()]).toMatchObject([409, { code: 'rack.known' }]);
     const link = await dialRemote(rack);
     await link.hears('welcome');
     // Its id with another key, and its key with a clock that is off.

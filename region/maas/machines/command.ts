@@ -48,6 +48,7 @@ const FORMS: readonly Command['type'][] = ['commission', 'test'];
 const FIELDS: Readonly<Record<string, string>> = {
   net: 'network',
   storage: 'storage',
+  install: 'storage',
   image: 'distro_series',
   status: '__all__',
   commissioning: '__all__',
