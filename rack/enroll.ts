@@ -29,10 +29,11 @@ export async function enroll(stateDir: string, name: string, url: string, token:
   const identity = await loadIdentity(join(stateDir, 'rack', 'identity'));
   const body: EnrollRequest = { token: secret, rack: identity.rack, name, publicKey: identity.publicKey };
   const answer = await post({ kind: 'tls', ...host, ca }, JSON.stringify(body)).catch((error: unknown) => {
-    const why = trustProblem(error) ?? (error instanceof Error ? error.message : String(error));
-    return { status: 0, text: why };
+    const distrust = trustProblem(error);
+    if (distrust !== null) return `the region was not told anything: ${distrust}`;
+    return `the region did not answer: ${error instanceof Error ? error.message : error}; run this again`;
   });
-  if (answer.status === 0) return { ok: false, message: `the region was not told anything: ${answer.text}` };
+  if (typeof answer === 'string') return { ok: false, message: answer };
   if (answer.status !== 204) return { ok: false, message: `the region refused: ${answer.status} ${answer.text}` };
   await rememberRegion(stateDir, host, ca);
   return { ok: true, rack: identity.rack };
