@@ -26,7 +26,7 @@ async function detail(machine: SimulatedMachine): Promise<MachineDetail> {
 }
 
 /** Says what the machine waited for when it does not get there. */
-async function reach(machine: SimulatedMachine, status: string, limitMs = 20_000): Promise<MachineDetail> {
+async function reach(machine: SimulatedMachine, status: string, limitMs = 45_000): Promise<MachineDetail> {
   let last: MachineDetail | undefined;
   try {
     return await waitFor(
@@ -142,7 +142,7 @@ describe('kill -9 of the region', () => {
     const before = site.machines.map((machine) => machine.powerOns());
     await all((machine) => act(machine, 'commission'));
     await killDuring(/^script:/);
-    await all((machine) => reach(machine, 'READY', 40_000));
+    await all((machine) => reach(machine, 'READY'));
     expect(site.machines.map((machine, index) => machine.powerOns() - (before[index] ?? 0))).toEqual([1, 1, 1, 1, 1]);
   });
 
@@ -150,7 +150,7 @@ describe('kill -9 of the region', () => {
     const before = site.machines.map((machine) => machine.powerOns());
     await all((machine) => act(machine, 'deploy', { image: SIMULATED_IMAGE }));
     await killDuring(/^step:/);
-    await all((machine) => reach(machine, 'DEPLOYED', 40_000));
+    await all((machine) => reach(machine, 'DEPLOYED'));
     expect(site.machines.map((machine, index) => machine.powerOns() - (before[index] ?? 0))).toEqual([1, 1, 1, 1, 1]);
   });
 
@@ -159,7 +159,7 @@ describe('kill -9 of the region', () => {
     await all((machine) => act(machine, 'release', { erase: true }));
     await site.region.kill();
     await site.region.start();
-    await all((machine) => reach(machine, 'READY', 40_000));
+    await all((machine) => reach(machine, 'READY'));
     expect(site.machines.map((machine, index) => machine.powerOns() - (before[index] ?? 0))).toEqual([1, 1, 1, 1, 1]);
     for (const machine of site.machines) machine.pace = [0, 20];
   });
@@ -167,7 +167,7 @@ describe('kill -9 of the region', () => {
 
 describe('what is stuck says so', () => {
   /** Long enough for a healthy step on a busy host, short enough to wait for. */
-  const LIMIT_S = 4;
+  const LIMIT_S = 6;
 
   beforeAll(async () => {
     // The ones below need another machine each; what comes before the fault has its usual limits.
@@ -217,7 +217,7 @@ describe('what is stuck says so', () => {
       const { systemId } = await detail(machine);
       const failure = await waitFor(
         `${code} of machine ${index}`,
-        30_000,
+        45_000,
         async () => (await detail(machine)).attempt?.failure ?? undefined,
         100,
       );
