@@ -93,7 +93,8 @@ function tokenHash(token: string): Buffer {
 
 /** A one-time token for `ingot rack enroll`, kept only as a hash. */
 export async function createRackToken(deps: { db: Db }): Promise<{ token: string; expires: Date }> {
-  const token = randomBytes(32).toString('base64url');
+  // Hexadecimal: one in 64 base64url tokens begins with a dash, which a command line takes for an option.
+  const token = randomBytes(32).toString('hex');
   const { expires } = await deps.db
     .insertInto('rack_tokens')
     .values({ token_hash: tokenHash(token), expires: sql<Date>`now() + ${TOKEN_HOURS} * interval '1 hour'` })
