@@ -36,8 +36,6 @@ async function main(): Promise<void> {
   say(`session for ${session.machine ?? 'an unknown machine'}: ${session.kind}`);
   const inventory = once(collectInventory);
   const facts = once(async () => factsFromInventory(await inventory()));
-  // These will need it in any case: the tools run while the first task is asked for.
-  if (session.kind === 'enlist' || session.kind === 'commission') void inventory().catch(() => undefined);
   void allowSsh(session.sshKeys, say);
   const reporter = startReporter(client, say);
   await work({ boot, client, reporter, inventory, facts });
