@@ -142,6 +142,14 @@ describe('a BIOS machine, by command line', () => {
     await visit(story, machine);
   });
 
+  test('ends its first boot with cloud-init’s last word', { timeout: LIMIT_MS.login + 60_000 }, async () => {
+    const attempt = await waitFor('the deployment attempt to end', LIMIT_MS.login, async () => {
+      const [newest] = await ingot.api.attempts(machine.systemId);
+      return newest?.endedAt ? newest : undefined;
+    });
+    expect([attempt.kind, attempt.outcome]).toEqual(['deploy', 'passed']);
+  });
+
   test('starts from its disk while the region is away', { timeout: LIMIT_MS.login + 120_000 }, async () => {
     await ingot.stopRegion();
     try {
