@@ -28,6 +28,14 @@ const STEPS: readonly [LifecycleAction, (machine: { status: Status; previous: St
   ['mark-broken', () => 'BROKEN'],
 ];
 
+/** Actions that only undo something: nobody breaks a machine in order to mark it fixed. */
+const NOTHING_TO_UNDO: Partial<Record<LifecycleAction | 'mark-failed', string>> = {
+  abort: 'Nothing is running on it that could be aborted.',
+  'exit-rescue': 'It is not in rescue mode.',
+  'mark-fixed': 'It is not marked broken.',
+  'override-failed-testing': 'No failed test holds it back.',
+};
+
 /**
  * The shortest way from the machine's status to one in which `action` is possible, as a sentence. Searches over
  * statuses only: whether each step has what it needs is said when it is asked for.
@@ -38,6 +46,8 @@ export function wayTo(machine: MachineState, action: LifecycleAction | 'mark-fai
   const start = waits ? ENDS_IN[machine.status as WorkStatus](machine.previousStatus) : machine.status;
   const first = waits ? [waitingWords(machine.status)] : [];
   if (waits && goal.includes(start)) return sentence([...first, RULES[action].name.toLowerCase()]);
+  const nothing = NOTHING_TO_UNDO[action];
+  if (nothing !== undefined) return nothing;
   // Breadth first over at most the 23 statuses, so it ends.
   const seen = new Set<Status>([start]);
   let front: { status: Status; words: string[] }[] = [{ status: start, words: first }];

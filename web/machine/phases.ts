@@ -9,6 +9,16 @@ const TITLES: Record<string, string> = {
   reboot: 'Reboot',
   'first-boot': 'First boot',
   'power-off': 'Power off',
+  'step:inventory': 'Inventory',
+  'step:disk': 'Choosing the disk',
+  'step:partition': 'Partition table',
+  'step:filesystems': 'File systems',
+  'step:image': 'Image to disk',
+  'step:files': 'Configuration',
+  'step:boot-loader': 'Boot loader',
+  'step:sync': 'Writing out',
+  'step:erase': 'Erasing the disks',
+  'step:rescue': 'Rescue system',
 };
 
 const KINDS: Record<string, string> = {

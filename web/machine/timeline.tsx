@@ -74,7 +74,8 @@ function PhaseRow({ phase, failed, seen, now }: PhaseRowProps) {
         ) : null}
         {!phase.endedAt && phase.deadline ? (
           <Text size="xs" c="dimmed">
-            Given until {clock(phase.deadline)}, then it fails with the reason.
+            Given until {clock(phase.deadline)}, then{' '}
+            {phase.name === 'first-boot' ? 'a warning is recorded' : 'it fails with the reason'}.
           </Text>
         ) : null}
       </Accordion.Control>
