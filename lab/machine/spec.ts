@@ -34,7 +34,8 @@ export function equip(wish: MachineWish): MachineSpec {
   return {
     memoryMiB: 1280 + MEMORY_STEP * randomInt(0, (2048 - 1280) / MEMORY_STEP + 1),
     cores: randomInt(1, 3),
-    diskMiB: randomInt(3 * 1024, 6 * 1024 + 1),
+    // The flat layout wants a root of 3 GiB beside a 512 MiB system partition.
+    diskMiB: randomInt(4 * 1024, 6 * 1024 + 1),
     serial: `LAB${randomBytes(5).toString('hex').toUpperCase()}`,
     uuid: randomUUID(),
     mac: `52:54:00:${tail}`,
