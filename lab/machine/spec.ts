@@ -26,7 +26,7 @@ export type MachineWish = z.infer<typeof MachineWish>;
 const MEMORY_STEP = 64;
 
 /**
- * Fills in what the wish leaves open, new on each call: 1280–2048 MiB of memory, 1–2 cores, a disk of 3–6 GiB, and
+ * Fills in what the wish leaves open, new on each call: 1280–2048 MiB of memory, 1–2 cores, a disk of 4–6 GiB, and
  * serials and a MAC that no earlier run used, so that a value seen in the API can only have come from this machine.
  */
 export function equip(wish: MachineWish): MachineSpec {
