@@ -103,7 +103,9 @@ it('a rack enrols with the line that the region prints, links over TLS, and agai
   await expect(ingot('rack', '--state', far)).rejects.toThrow(/not enrolled/);
 
   const { stdout: line } = await ingot('rack', 'token', '--state', home);
-  expect(line).toMatch(new RegExp(`^ingot rack enroll https://127\\.0\\.0\\.1:${port} [0-9a-f]{64}\\.[0-9a-f]{64}\\n$`));
+  expect(line).toMatch(
+    new RegExp(`^ingot rack enroll https://127\\.0\\.0\\.1:${port} [0-9a-f]{64}\\.[0-9a-f]{64}\\n$`),
+  );
   const words = line.trim().split(' ').slice(1);
   const [, , url = '', token = ''] = words;
   const other = `${token.split('.')[0]}.${'0'.repeat(64)}`;
