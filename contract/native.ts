@@ -21,7 +21,7 @@ export const PhaseView = z.object({
   startedAt: z.string(),
   endedAt: z.string().nullable(),
   seconds: z.number(),
-  /** Median of the last passed runs of this phase for this kind and machine type; null before three. */
+  /** Median of this phase in the newest passed attempts of this kind, over all machines; null before three. */
   typicalSeconds: z.number().nullable(),
   deadline: z.string().nullable(),
   /** Seconds of this phase in which Ingot itself was the one waited for. */
