@@ -8,11 +8,13 @@ import { findRegion } from './region/remembered.ts';
 
 const USAGE = `Usage:
   rack --state DIR [--region unix:PATH|https://HOST:PORT] [--name NAME] [--address IP]... [--interface NAME]...
-       [--blobs DIR] [--cache-limit GIB] [--log-level LEVEL]
+       [--blobs DIR] [--cache-limit GIB] [--leases FILE] [--no-tftp] [--log-level LEVEL]
   rack enroll https://HOST:PORT TOKEN --state DIR [--name NAME]
 
   enroll    what \`ingot rack token\` prints on the region's host: makes this rack known there, once
   --region  the region of the enrolment unless told
+  --leases  lease file (Kea's memfile) of a DHCP server that others run here: who asks for a boot script is read there
+  --no-tftp no firmware here asks by TFTP
 `;
 const VERSION = '0.1.0';
 const DEFAULT_CACHE_GIB = 20;
@@ -34,6 +36,8 @@ function readArguments() {
         address: { type: 'string', multiple: true, default: [] },
         interface: { type: 'string', multiple: true, default: [] },
         blobs: { type: 'string' },
+        leases: { type: 'string' },
+        'no-tftp': { type: 'boolean', default: false },
         'cache-limit': { type: 'string', default: String(DEFAULT_CACHE_GIB) },
         'log-level': { type: 'string', default: 'info' },
         help: { type: 'boolean', default: false },
@@ -77,6 +81,8 @@ async function main(): Promise<void> {
     addresses: values.address,
     interfaces: values.interface,
     blobs: values.blobs ?? null,
+    foreignLeases: values.leases ?? null,
+    tftp: !values['no-tftp'],
     cacheLimitBytes: gibibytes * 2 ** 30,
     ports: DEFAULT_PORTS,
     version: VERSION,

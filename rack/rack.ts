@@ -18,7 +18,7 @@ import { type Hello, type Link, openLink } from './link/link.ts';
 import { createOutbox } from './link/outbox.ts';
 import { serveMetrics } from './metrics.ts';
 import { createBindings } from './network/bindings.ts';
-import { type HostAddress, hostAddresses, reportedInterfaces } from './network/interfaces.ts';
+import { type HostAddress, hostAddresses, loopbackAddress, reportedInterfaces } from './network/interfaces.ts';
 import { openJournal } from './power/journal.ts';
 import { createPowerWorker } from './power/worker.ts';
 import type { RegionAddress } from './region/address.ts';
@@ -31,8 +31,12 @@ export interface RackOptions {
   stateDir: string;
   region: RegionAddress;
   name: string;
-  /** Serve on these addresses only; empty = every IPv4 address but loopback. */
+  /** Serve on these addresses only; empty = every IPv4 address but loopback. One of loopback has its prefix with it. */
   addresses: readonly string[];
+  /** Kea's lease file of a DHCP server that others run for these networks; null = there is none. */
+  foreignLeases: string | null;
+  /** False where no firmware asks by TFTP. */
+  tftp: boolean;
   /** Serve on these interfaces only; empty = all. */
   interfaces: readonly string[];
   /** The region's blobs directory when on the same host. */
@@ -86,6 +90,8 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   };
   const controlSocket = kea.paths.leaseHook === null ? null : kea.paths.controlSocket;
   const leases = await openLeases({ file: kea.paths.leaseFile, controlSocket, onLease });
+  const { foreignLeases } = options;
+  const foreign = foreignLeases ? await openLeases({ file: foreignLeases, controlSocket: null, onLease }) : null;
   const power = createPowerWorker({
     journal,
     evidence,
@@ -96,7 +102,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   const plane: BootPlane = {
     identity,
     snapshot,
-    macOf: leases.macOf,
+    macOf: async (ip) => (await leases.macOf(ip)) ?? (foreign ? await foreign.macOf(ip) : null),
     cache,
     files,
     region,
@@ -109,7 +115,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   const agent = agentListener(plane);
   const bindings = createBindings(
     [
-      { name: 'tftp', bind: (address) => serveTftp(plane, address) },
+      ...(options.tftp ? [{ name: 'tftp', bind: (address: string) => serveTftp(plane, address) }] : []),
       { name: 'http', bind: (address) => listen(boot, address, options.ports.http) },
       { name: 'agent', bind: (address) => listen(agent, address, options.ports.https, certificate) },
     ],
@@ -118,7 +124,9 @@ export async function startRack(options: RackOptions): Promise<Rack> {
 
   const scan = (): HostAddress[] => {
     const all = hostAddresses(options.interfaces);
-    return options.addresses.length === 0 ? all : all.filter(({ address }) => options.addresses.includes(address));
+    if (options.addresses.length === 0) return all;
+    const loopback = options.addresses.map(loopbackAddress).filter((address) => address !== null);
+    return [...all.filter(({ address }) => options.addresses.includes(address)), ...loopback];
   };
   let addresses = scan();
   await bindings.follow(addresses.map(({ address }) => address));
@@ -195,7 +203,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   });
   const health = () => {
     const problems = bindings.problems();
-    const listening = ['tftp', 'http', 'agent'].map((name) => {
+    const listening = [...(options.tftp ? ['tftp'] : []), 'http', 'agent'].map((name) => {
       const problem = problems.get(name);
       return { name, ok: problem === undefined, detail: problem ?? 'listening' };
     });
@@ -242,7 +250,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     hello,
     onMessage,
     onWelcome: () => {
-      outbox.resendLeases(leases.all());
+      outbox.resendLeases([...leases.all(), ...(foreign ? foreign.all() : [])]);
       repeatWork();
       sendHealth();
     },
@@ -270,6 +278,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
         bindings.close(),
         kea.stop(),
         leases.stop(),
+        foreign?.stop(),
         cache.close(),
         metrics.close(),
         snapshot.flush(),

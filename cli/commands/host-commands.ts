@@ -15,6 +15,8 @@ export function hostCommands(program: Command, context: CliContext, run: Run): v
     .option('--no-rack', 'the region alone')
     .option('--rack-address <ip...>', 'address of the rack in a network of machines')
     .option('--rack-interface <name...>', 'interface that the rack serves')
+    .option('--leases <file>', "lease file of another's Kea that serves DHCP to the machines here")
+    .option('--no-tftp', 'no firmware here asks by TFTP')
     .action(
       run(async (_: unknown, command: Command) =>
         (await import('../supervise/up.ts')).up(context, all<UpOptions>(command)),

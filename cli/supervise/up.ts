@@ -25,6 +25,8 @@ export interface UpOptions extends GlobalOptions {
   rack: boolean;
   rackAddress?: string[];
   rackInterface?: string[];
+  leases?: string;
+  tftp?: boolean;
 }
 
 /** `ingot up`: region and rack as children, until a signal asks to stop. */
@@ -94,6 +96,8 @@ export function rackArguments(stateDir: string, options: UpOptions): string[] {
   // On one host the rack links the region's own blobs instead of copying them.
   argv.push('--blobs', path.join(stateDir, 'blobs'));
   for (const name of options.rackInterface ?? []) argv.push('--interface', name);
+  if (options.leases !== undefined) argv.push('--leases', path.resolve(options.leases));
+  if (options.tftp === false) argv.push('--no-tftp');
   return argv;
 }
 

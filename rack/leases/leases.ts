@@ -29,11 +29,18 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
     if (byIp.size > REMEMBERED) byIp.delete(byIp.keys().next().value ?? '');
     if (fresh && row.valid) options.onLease(row);
   });
+  const held = (ip: string) => {
+    const known = byIp.get(ip);
+    return known && known.expires * 1000 > Date.now() ? known.mac : null;
+  };
   return {
     macOf: async (ip) => {
-      const known = byIp.get(ip);
-      if (known && known.expires * 1000 > Date.now()) return known.mac;
-      return options.controlSocket === null ? null : await askKea(options.controlSocket, ip);
+      const known = held(ip);
+      if (known !== null) return known;
+      if (options.controlSocket !== null) return await askKea(options.controlSocket, ip);
+      // A machine asks the moment it has its address: the row may stand in the file, not yet read.
+      await tail.poll();
+      return held(ip);
     },
     all: () => [...byIp.values()].filter((row) => row.expires * 1000 > Date.now()),
     stop: () => tail.stop(),

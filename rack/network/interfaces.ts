@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import type { RackInterface } from '@ingot/contract/rack.ts';
+import { cidrContains, parseCidr } from './ipv4.ts';
 
 /** One IPv4 address of this host (or network namespace). */
 export interface HostAddress {
@@ -22,6 +23,16 @@ export function hostAddresses(only: readonly string[] = []): HostAddress[] {
     }
   }
   return found;
+}
+
+/**
+ * An address of 127.0.0.0/8 with its prefix, 127.64.0.1/16, as one to serve on: the kernel answers for every one of them but
+ * lists the first only. Null for anything else. Simulated machines on this host live there.
+ */
+export function loopbackAddress(text: string): HostAddress | null {
+  const block = parseCidr(text);
+  if (block === null || block.prefix <= 8 || !cidrContains('127.0.0.0/8', text.split('/')[0] ?? '')) return null;
+  return { interface: 'lo', mac: '00:00:00:00:00:00', address: text.split('/')[0] ?? '', cidr: text };
 }
 
 function prefixOf(netmask: string): number {

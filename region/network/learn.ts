@@ -5,8 +5,9 @@ import type { RegionDeps } from '../deps.ts';
 import type { Tables } from '../store/schema.ts';
 import { cidrOf, networkAround } from './spans.ts';
 
-/** Nobody serves machines there, and every host has them. */
-const NOT_LEARNT = ['127.0.0.0/8', '169.254.0.0/16'];
+/** Every host has it; a part of it that a rack was told to serve (simulated machines) is another matter. */
+const LOOPBACK = '127.0.0.0/8';
+const LINK_LOCAL = '169.254.0.0/16';
 
 /** The subnet's id and VLAN; made in a fabric of its own, DHCP off, when it is not known yet. */
 export async function ensureSubnet(
@@ -71,7 +72,7 @@ export async function registerRackInterfaces(
     .filter((card) => card.up)
     .flatMap((card) => card.addresses.map(networkAround))
     .filter((network) => network !== null)
-    .filter((network) => network.prefix < 31 && !NOT_LEARNT.some((cidr) => isInside(network, cidr)));
+    .filter((network) => network.prefix < 31 && cidrOf(network) !== LOOPBACK && !isInside(network, LINK_LOCAL));
   let changed = false;
   await deps.db.transaction().execute(async (trx) => {
     for (const network of networks) {
