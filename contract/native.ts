@@ -245,6 +245,26 @@ export const MachinePatch = z.strictObject({
 });
 export type MachinePatch = z.infer<typeof MachinePatch>;
 
+/** A way of switching power: what a form for `powerParameters` is built of. `queryable` false: its state is never known. */
+export const PowerTypeView = z.object({
+  name: z.string(),
+  description: z.string(),
+  sharesBmc: z.boolean(),
+  queryable: z.boolean(),
+  fields: z.array(
+    z.object({
+      name: z.string(),
+      label: z.string(),
+      kind: z.enum(['string', 'mac_address', 'choice', 'multiple_choice', 'password']),
+      required: z.boolean(),
+      secret: z.boolean(),
+      choices: z.array(z.object({ value: z.string(), label: z.string() })),
+      default: z.union([z.string(), z.array(z.string())]),
+    }),
+  ),
+});
+export type PowerTypeView = z.infer<typeof PowerTypeView>;
+
 /** Power parameters with every secret left out. */
 export const PowerParametersView = z.object({ powerType: z.string(), parameters: z.record(z.string(), z.string()) });
 export type PowerParametersView = z.infer<typeof PowerParametersView>;
@@ -361,6 +381,7 @@ export type StreamEvent = z.infer<typeof StreamEvent>;
  *   POST /api/v1/network/serve                        {cidr, start?, end?} → ServeReply
  *   GET  /api/v1/network/subnets                      → [{id, cidr, vlan, fabric, dhcp, gateway, ranges}]
  *   GET  /api/v1/racks                                → [{id, name, connected, version, services[]}]
+ *   GET  /api/v1/power-types                          → PowerTypeView[]
  *   GET/POST /api/v1/settings                         {name: value}
  *   POST /api/v1/login {username, password} → 204 + cookie; POST /api/v1/logout; GET /api/v1/whoami → WhoAmI
  *   GET  /api/v1/users                                → UserView[] who can log in

@@ -1,9 +1,9 @@
 import type { PowerWork } from '@ingot/contract/rack.ts';
+import { IPMI } from '@ingot/core/power/ipmi.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ConvergeOptions, convergePower, type PowerStep } from './converge.ts';
 import { type PowerDriver, PowerFailure } from './driver.ts';
-import { IPMI_SCHEMA } from './ipmi-schema.ts';
 import { ipmiTarget } from './ipmi-target.ts';
 import { manualDriver } from './manual-driver.ts';
 
@@ -47,7 +47,7 @@ function fakeBmc(
     settle();
   };
   const driver: PowerDriver = {
-    schema: IPMI_SCHEMA,
+    schema: IPMI,
     retryWaitsMs: [4000, 8000, 16_000, 32_000],
     query: async () => {
       answer();
@@ -80,7 +80,7 @@ function fakeBmc(
   };
   return { driver, options, calls, steps, clock: () => clock };
 }
-const call = { signal: new AbortController().signal, note: () => undefined };
+const call = { signal: new AbortController().signal, note: () => undefined, systemId: '4y3h7n' };
 
 describe('power convergence', () => {
   it('leaves a running machine alone when it is to be on', async () => {

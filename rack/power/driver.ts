@@ -1,33 +1,11 @@
 import type { PowerErrorClass, PowerState } from '@ingot/core/machine/model.ts';
-
-/** One field of a power type as clients see it (the MAAS schema of power types). */
-export interface DriverField {
-  name: string;
-  label: string;
-  required: boolean;
-  field_type: 'string' | 'mac_address' | 'choice' | 'multiple_choice' | 'password';
-  choices: [value: string, label: string][];
-  default: string | string[];
-  scope: 'bmc' | 'node';
-  secret: boolean;
-}
-
-export interface DriverSchema {
-  driver_type: 'power';
-  name: string;
-  description: string;
-  /** Several machines may share one BMC. */
-  chassis: boolean;
-  can_probe: boolean;
-  /** False: state is never known, nothing is verified or polled. */
-  queryable: boolean;
-  fields: DriverField[];
-  missing_packages: string[];
-}
+import type { PowerType } from '@ingot/core/power/schema.ts';
 
 /** What a call to a BMC may use; `note` writes one readable line of evidence, never with secrets. */
 export interface PowerCall {
   signal: AbortSignal;
+  /** The machine that is meant: some services of a site are told. */
+  systemId: string;
   note(text: string): void;
 }
 
@@ -43,7 +21,7 @@ export type Parameters = Readonly<Record<string, string>>;
  * "on" never disturbs a running machine.
  */
 export interface PowerDriver {
-  schema: DriverSchema;
+  schema: PowerType;
   /** Waits between tries, milliseconds; as many tries as waits. */
   retryWaitsMs: readonly number[];
   query(parameters: Parameters, call: PowerCall): Promise<PowerState>;

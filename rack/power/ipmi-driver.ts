@@ -1,13 +1,13 @@
+import { IPMI } from '@ingot/core/power/ipmi.ts';
 import { chassisControl, chassisStatus, setBootDeviceOnce } from '@ingot/protocols/ipmi/chassis.ts';
 import { DEFAULT_PATIENCE } from '@ingot/protocols/ipmi/exchange.ts';
 import { IpmiFailure } from '@ingot/protocols/ipmi/failure.ts';
 import { type IpmiSession, withSession } from '@ingot/protocols/ipmi/session.ts';
 import { type BootChoice, type Parameters, type PowerCall, type PowerDriver, PowerFailure } from './driver.ts';
-import { IPMI_SCHEMA } from './ipmi-schema.ts';
 import { ipmiTarget } from './ipmi-target.ts';
 
 export const ipmiDriver: PowerDriver = {
-  schema: IPMI_SCHEMA,
+  schema: IPMI,
   retryWaitsMs: [4000, 8000, 16_000, 32_000],
 
   query: (parameters, call) =>

@@ -1,17 +1,9 @@
+import { MANUAL } from '@ingot/core/power/power-types.ts';
 import type { PowerDriver } from './driver.ts';
 
 /** A person presses the button. Nothing is sent, nothing is known. */
 export const manualDriver: PowerDriver = {
-  schema: {
-    driver_type: 'power',
-    name: 'manual',
-    description: 'Manual',
-    chassis: false,
-    can_probe: false,
-    queryable: false,
-    fields: [],
-    missing_packages: [],
-  },
+  schema: MANUAL,
   retryWaitsMs: [],
   query: async () => 'unknown',
   on: async () => 'sent',

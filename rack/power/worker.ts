@@ -96,7 +96,7 @@ export function createPowerWorker(options: PowerWorkerOptions): PowerWorker {
         : await convergePower(
             work,
             driver,
-            { signal, note },
+            { signal, note, systemId: work.systemId },
             {
               sleep: (ms, abort) => delay(ms, undefined, { signal: abort }).then(() => undefined),
               now: () => performance.now(),

@@ -1,11 +1,12 @@
 import type { MachinePatch } from '@ingot/contract/native.ts';
 import { refusal } from '@ingot/core/machine/catalogue.ts';
+import { missingFields, powerTypeOf, wrongChoices } from '@ingot/core/power/power-types.ts';
 import type { RegionDeps } from '../deps.ts';
 import { writeEvents } from '../lifecycle/write-events.ts';
 import { updateMachine } from '../machines/update.ts';
 import { readPowerParameters } from '../store/power-parameters.ts';
 import { Problem } from '../store/problem.ts';
-import { refusedBy } from './failure.ts';
+import { failureFor, refusedBy } from './failure.ts';
 import { actorOf, callerOf, type Principal } from './principal.ts';
 import type { FoundMachine } from './visible.ts';
 
@@ -46,7 +47,29 @@ async function powerOf(
   const before = await readPowerParameters(deps, systemId);
   const type = patch.powerType ?? before.type;
   const kept = type === before.type ? before.parameters : {};
-  return { type, parameters: { ...kept, ...patch.powerParameters } };
+  const parameters = { ...kept, ...patch.powerParameters };
+  checkPower(type, parameters, Object.keys(patch.powerParameters ?? {}));
+  return { type, parameters };
+}
+
+/** An empty type takes the power settings away. Throws 400 for an unknown type and for a value that its fields do not allow. */
+function checkPower(name: string, parameters: Record<string, string>, given: readonly string[]): void {
+  if (name === '') return;
+  const type = powerTypeOf(name);
+  const wrong = (field: string, why: string) =>
+    failureFor(
+      'input.invalid',
+      { what: field, why },
+      { field, fix: 'GET /api/v1/power-types lists types and fields.' },
+    );
+  if (!type) throw wrong('powerType', `there is no power type "${name}"`);
+  const unknown = given.find((key) => !type.fields.some((field) => field.name === key));
+  if (unknown !== undefined) throw wrong(`powerParameters.${unknown}`, `power type ${name} has no such field`);
+  const [missing] = missingFields(type, parameters);
+  if (missing) throw wrong(`powerParameters.${missing.name}`, `power type ${name} needs it (${missing.label})`);
+  const [bad] = wrongChoices(type, parameters);
+  if (bad)
+    throw wrong(`powerParameters.${bad.name}`, `one of ${bad.choices.map(([value]) => value).join(', ')} is wanted`);
 }
 
 async function placeId(deps: RegionDeps, table: 'zones' | 'pools', name: string): Promise<number> {

@@ -1,3 +1,4 @@
+import { QUERYABLE_TYPES } from '@ingot/core/power/power-types.ts';
 import { sql } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { orderPower } from './order-power.ts';
@@ -11,7 +12,7 @@ const BATCH = 20;
 export async function pollPower(deps: Pick<RegionDeps, 'db' | 'changes'>): Promise<number> {
   const { rows } = await sql<{ id: number; system_id: string; generation: number }>`
     SELECT id, system_id, generation FROM machines m
-    WHERE power_type = 'ipmi' AND status <> 'BROKEN' AND power_want IS NULL
+    WHERE power_type = ANY(${QUERYABLE_TYPES}) AND status <> 'BROKEN' AND power_want IS NULL
       -- What happened to a machine that is not accepted yet is nobody's business: its BMC is left alone.
       AND NOT (status = 'NEW' AND owner_id IS NULL AND power_state_at IS NULL)
       AND (power_state_at IS NULL OR power_state_at < now() - make_interval(secs => ${STALE_SECONDS}))

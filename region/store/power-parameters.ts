@@ -1,3 +1,4 @@
+import { secretFieldsOf } from '@ingot/core/power/power-types.ts';
 import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 import type { RegionDeps } from '../deps.ts';
@@ -5,9 +6,6 @@ import { markMachines } from './mark.ts';
 import { NotFound } from './not-found.ts';
 import type { Tables } from './schema.ts';
 import { sealedIdentity } from './sealed-identity.ts';
-
-/** Fields that are stored sealed and masked in answers, by power type. */
-export const SECRET_FIELDS: Readonly<Record<string, readonly string[]>> = { ipmi: ['power_pass', 'k_g'] };
 
 const Parameters = z.record(z.string(), z.string());
 
@@ -41,7 +39,7 @@ export async function writePowerParameters(
 ): Promise<void> {
   const row = await deps.db.selectFrom('machines').select('id').where('system_id', '=', systemId).executeTakeFirst();
   if (!row) throw new NotFound('machine', systemId);
-  const secretNames = SECRET_FIELDS[power.type] ?? [];
+  const secretNames = secretFieldsOf(power.type);
   const open: Record<string, string> = {};
   const secret: Record<string, string> = {};
   for (const [name, value] of Object.entries(power.parameters)) {

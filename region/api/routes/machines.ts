@@ -9,11 +9,12 @@ import {
   PowerStateView,
 } from '@ingot/contract/native.ts';
 import { matchesFilter, parseFilter } from '@ingot/core/filter/machine-filter.ts';
+import { secretFieldsOf } from '@ingot/core/power/power-types.ts';
 import { z } from 'zod';
 import type { RegionDeps } from '../../deps.ts';
 import { queryPower } from '../../lifecycle/power-work.ts';
 import { requestDeploy } from '../../machines/deploy-request.ts';
-import { readPowerParameters, SECRET_FIELDS } from '../../store/power-parameters.ts';
+import { readPowerParameters } from '../../store/power-parameters.ts';
 import { allocateMachine } from '../allocate.ts';
 import { checkKeys, commandOf, userDataOf } from '../command-of.ts';
 import { failureFor, noSuch, refusedBy } from '../failure.ts';
@@ -88,7 +89,7 @@ export function machineRoutes(parts: NativeParts): Route[] {
       async ({ deps, principal, params }) => {
         const found = await findMachine(deps.db, signedIn(principal), params.id);
         const power = await readPowerParameters(deps, found.systemId);
-        const secret = SECRET_FIELDS[power.type] ?? [];
+        const secret = secretFieldsOf(power.type);
         const open = Object.entries(power.parameters).filter(([name]) => !secret.includes(name));
         return { powerType: power.type, parameters: Object.fromEntries(open) };
       },

@@ -1,5 +1,7 @@
-import { RackToken, RackView, SettingsView } from '@ingot/contract/native.ts';
+import { PowerTypeView, RackToken, RackView, SettingsView } from '@ingot/contract/native.ts';
 import { RACK_TLS_PORT } from '@ingot/contract/rack.ts';
+import { POWER_TYPES } from '@ingot/core/power/power-types.ts';
+import type { PowerType } from '@ingot/core/power/schema.ts';
 import { z } from 'zod';
 import { createRackToken } from '../../racklink/rack-rows.ts';
 import { readSettings, SETTINGS, writeSettings } from '../../store/settings.ts';
@@ -36,6 +38,17 @@ export function siteRoutes(): Route[] {
         const { token, expires } = await createRackToken(deps);
         return { token: `${token}.${door.fingerprint}`, expires: expires.toISOString(), url: door.url };
       },
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/power-types',
+        operation: 'listPowerTypes',
+        summary: 'Ways of switching power, with the fields that each needs',
+        access: 'user',
+        answer: z.array(PowerTypeView),
+      },
+      () => Promise.resolve(POWER_TYPES.map(viewOfType)),
     ),
     route(
       {
@@ -81,4 +94,22 @@ function checkSetting(name: string, value: unknown): void {
   if (parsed.success) return;
   const why = parsed.error.issues[0]?.message ?? 'is not valid';
   throw failureFor('setting.invalid', { name, why }, { field: name });
+}
+
+function viewOfType(type: PowerType): PowerTypeView {
+  return {
+    name: type.name,
+    description: type.description,
+    sharesBmc: type.chassis,
+    queryable: type.queryable,
+    fields: type.fields.map((field) => ({
+      name: field.name,
+      label: field.label,
+      kind: field.field_type,
+      required: field.required,
+      secret: field.secret,
+      choices: field.choices.map(([value, label]) => ({ value, label })),
+      default: field.default,
+    })),
+  };
 }

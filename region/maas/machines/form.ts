@@ -1,3 +1,5 @@
+import { missingFields, powerTypeOf, wrongChoices } from '@ingot/core/power/power-types.ts';
+import type { PowerType } from '@ingot/core/power/schema.ts';
 import type { Kysely } from 'kysely';
 import type { RegionDeps } from '../../deps.ts';
 import { createMachine } from '../../machines/create.ts';
@@ -14,9 +16,6 @@ import { findMachine } from './find.ts';
 import { oneMachine } from './list.ts';
 import { commissionCommand } from './operations.ts';
 
-/** Power types of this server (power-drivers.md lists upstream's; a type is accepted only if a driver exists). */
-const POWER_TYPES = ['ipmi', 'manual'];
-
 interface Power {
   type: string;
   parameters: Record<string, string>;
@@ -30,16 +29,27 @@ function powerOf(values: Values, stored: Power): Power | undefined {
   const document = textOf(values, 'power_parameters');
   if (!has(values, 'power_type') && names.length === 0 && document === undefined) return undefined;
   const type = lastOf(values, 'power_type') ?? stored.type;
-  if (type !== '' && !POWER_TYPES.includes(type)) {
+  const known = powerTypeOf(type);
+  if (type !== '' && known === undefined) {
     throw invalidField('power_type', `Select a valid choice. ${type} is not one of the available choices.`);
   }
   const parameters: Record<string, string> = type === stored.type ? { ...stored.parameters } : {};
   if (document !== undefined) Object.assign(parameters, parameterDocument(document));
   for (const name of names) parameters[name.slice('power_parameters_'.length)] = lastOf(values, name) ?? '';
-  if (type === 'ipmi' && (parameters.power_address ?? '') === '' && !skipsCheck(values)) {
-    throw invalidField('power_parameters', 'Power address: This field is required.');
-  }
+  if (known !== undefined && !skipsCheck(values)) checkParameters(known, parameters);
   return { type, parameters };
+}
+
+/** Throws 400 with the first field that is not as its power type describes it, named by its label. */
+function checkParameters(type: PowerType, parameters: Power['parameters']): void {
+  const [missing] = missingFields(type, parameters);
+  if (missing) throw invalidField('power_parameters', `${missing.label}: ${REQUIRED}`);
+  const [wrong] = wrongChoices(type, parameters);
+  if (wrong) {
+    const value = parameters[wrong.name] ?? '';
+    const why = `Select a valid choice. ${value} is not one of the available choices.`;
+    throw invalidField('power_parameters', `${wrong.label}: ${why}`);
+  }
 }
 
 const skipsCheck = (values: Values): boolean => strictBoolean(values, 'power_parameters_skip_check', false);

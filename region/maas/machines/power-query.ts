@@ -1,3 +1,4 @@
+import { QUERYABLE_TYPES } from '@ingot/core/power/power-types.ts';
 import { z } from 'zod';
 import type { RegionDeps } from '../../deps.ts';
 import { orderPower } from '../../lifecycle/order-power.ts';
@@ -22,7 +23,7 @@ export async function queryPower(deps: RegionDeps, machine: { id: number; system
     .select(['power_type', 'generation'])
     .where('id', '=', machine.id)
     .executeTakeFirstOrThrow();
-  if (row.power_type !== 'ipmi') return 'unknown';
+  if (!QUERYABLE_TYPES.includes(row.power_type)) return 'unknown';
   const order = await deps.db.transaction().execute((trx) =>
     orderPower(trx, {
       machineId: machine.id,

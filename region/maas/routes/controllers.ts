@@ -1,5 +1,6 @@
 import os from 'node:os';
 import { RackInterface } from '@ingot/contract/rack.ts';
+import { POWER_TYPES } from '@ingot/core/power/power-types.ts';
 import { type Selectable, sql } from 'kysely';
 import { z } from 'zod';
 import type { RacksTable } from '../../store/schema.ts';
@@ -188,6 +189,11 @@ export const controllerRoutes: readonly Resource[] = [
           const place = await placeOf(call);
           return json((await racks(call)).map((rack) => rackObject(place, rack)));
         }),
+        named('GET', 'describe_power_types', 'user', { title: 'Describe the power types that racks can switch' }, () =>
+          Promise.resolve(
+            json(POWER_TYPES.map((type) => ({ ...type, fields: type.fields.map((each) => ({ ...each })) }))),
+          ),
+        ),
       ],
     },
   },

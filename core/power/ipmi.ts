@@ -1,16 +1,4 @@
-import type { DriverField, DriverSchema } from './driver.ts';
-
-function field(name: string, label: string, more: Partial<DriverField> = {}): DriverField {
-  const plain = {
-    required: false,
-    field_type: 'string',
-    choices: [],
-    default: '',
-    scope: 'bmc',
-    secret: false,
-  } as const;
-  return { ...plain, name, label, ...more, choices: more.choices ?? [] };
-}
+import { field, powerType, secret } from './schema.ts';
 
 const WORKAROUNDS = [
   'opensesspriv',
@@ -28,14 +16,7 @@ const WORKAROUNDS = [
 ];
 
 /** Fields, labels, choices and defaults as MAAS 3.7 describes its `ipmi` power type. */
-export const IPMI_SCHEMA: DriverSchema = {
-  driver_type: 'power',
-  name: 'ipmi',
-  description: 'IPMI',
-  chassis: false,
-  can_probe: false,
-  queryable: true,
-  missing_packages: [],
+export const IPMI = powerType('ipmi', 'IPMI', {
   fields: [
     field('power_driver', 'Power driver', {
       required: true,
@@ -57,8 +38,8 @@ export const IPMI_SCHEMA: DriverSchema = {
     }),
     field('power_address', 'IP address', { required: true }),
     field('power_user', 'Power user'),
-    field('power_pass', 'Power password', { field_type: 'password', secret: true }),
-    field('k_g', 'K_g BMC key', { field_type: 'password', secret: true }),
+    secret('power_pass', 'Power password'),
+    secret('k_g', 'K_g BMC key'),
     field('cipher_suite_id', 'Cipher Suite ID', {
       field_type: 'choice',
       choices: [
@@ -97,4 +78,4 @@ export const IPMI_SCHEMA: DriverSchema = {
       default: 'hard',
     }),
   ],
-};
+});
