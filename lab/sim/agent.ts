@@ -1,5 +1,4 @@
 import {
-  type BmcReport,
   type Done,
   DoneReply,
   EnlistReply,
@@ -11,10 +10,10 @@ import {
   Task,
 } from '@ingot/contract/agent.ts';
 import { type Boot, hang, hangIf } from './boot.ts';
-import { inventoryOf } from './hardware.ts';
 import { ask, Refused } from './region-calls.ts';
 
 const TASK_WAIT_SECONDS = 25;
+const OUTPUT_LIMIT = 2 ** 20;
 /** Those of the real agent, in its order. */
 const INSTALL_STEPS = ['disk', 'partition', 'filesystems', 'image', 'files', 'boot-loader', 'sync'];
 
@@ -31,44 +30,48 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
   const post = (path: string, body: unknown) => ask(boot, 'POST', `/agent/v1/${path}`, headers, body);
   const report = async (progress: Progress) => void (await post('progress', progress));
   const end: AgentEnd = { next: 'poweroff', disk: null };
-  const bmc: BmcReport = {
-    powerType: 'ipmi',
-    parameters: {
-      power_address: boot.bmc.address,
-      power_user: boot.bmc.user,
-      power_pass: boot.bmc.password,
-      power_driver: 'LAN_2_0',
-      power_boot_type: boot.hardware.firmware === 'uefi' ? 'efi' : 'legacy',
-    },
-  };
+  const { visible } = boot;
+  let begun = 0;
 
-  async function step(name: string, resultId: number, bytes?: number): Promise<void> {
+  /** Hangs for good where a fault says so. */
+  async function begin(name: string): Promise<void> {
+    begun += 1;
+    const { stopAt, agentDiesAt } = boot.faults();
+    await hangIf(stopAt === name || agentDiesAt === begun, boot.signal);
+  }
+
+  async function step(name: string, resultId: number, bytes?: number): Promise<boolean> {
     const base = { kind: 'step' as const, name, resultId };
     await report({ ...base, state: 'started' });
-    await hangIf(boot.faults().stopAt === name, boot.signal);
+    await begin(name);
     const began = performance.now();
-    const parts = bytes === undefined ? 0 : 4;
+    const { slowDisk = 1, failStep } = boot.faults();
+    const parts = bytes === undefined ? 0 : 4 * slowDisk;
     for (let part = 1; part <= parts; part += 1) {
-      await boot.pause();
+      await boot.pause(name);
       const bytesDone = Math.round(((bytes ?? 0) * part) / parts);
       await report({ ...base, state: 'running', bytesDone, bytesTotal: bytes });
     }
-    await boot.pause();
-    await report({ ...base, state: 'finished', seconds: (performance.now() - began) / 1000 });
+    await boot.pause(name);
+    const seconds = (performance.now() - began) / 1000;
+    const failed = failStep === name;
+    await report({ ...base, state: failed ? 'failed' : 'finished', seconds });
+    return !failed;
   }
 
   async function script(item: ScriptItem): Promise<boolean> {
     const began = performance.now();
     await report({ kind: 'script', name: item.name, state: 'started', resultId: item.resultId });
-    await hangIf(boot.faults().stopAt === item.name, boot.signal);
-    await boot.pause();
-    const failed = boot.faults().failScript === item.name;
-    const text = Buffer.from(
-      `${item.name} on ${boot.hardware.serial}\n${failed ? 'what was looked for is not there\n' : 'nothing unusual\n'}`,
-    ).toString('base64');
+    await begin(item.name);
+    await boot.pause(item.name);
+    const { failScript, scriptExit = 1, scriptPrints = 0 } = boot.faults();
+    const failed = failScript === item.name;
+    const usual = visible.scriptOutput(item.name) ?? `${item.name} on ${visible.serial}\nnothing unusual\n`;
+    const said = failed ? complaint(`${item.name} on ${visible.serial}`, scriptPrints) : usual;
+    const text = Buffer.from(said).toString('base64');
     const outcome: ScriptOutcome = {
       status: failed ? 'failed' : 'passed',
-      exitStatus: failed ? 1 : 0,
+      exitStatus: failed ? scriptExit : 0,
       seconds: (performance.now() - began) / 1000,
       output: text,
       stdout: failed ? '' : text,
@@ -82,9 +85,9 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
   async function scripts(task: Extract<Task, { kind: 'scripts' }>): Promise<Done> {
     const failed: string[] = [];
     for (const item of task.scripts) if (!(await script(item))) failed.push(item.name);
-    if (task.phase === 'commissioning') await post('inventory', inventoryOf(boot.hardware, boot.client.address));
+    if (task.phase === 'commissioning') await post('inventory', visible.inventory());
     const message = failed.length === 0 ? null : `${failed.length} scripts failed: ${failed.join(', ')}`;
-    return { outcome: message ? 'failed' : 'ok', code: message ? 'script.failed' : null, message, bmc };
+    return { outcome: message ? 'failed' : 'ok', code: message ? 'script.failed' : null, message, bmc: visible.bmc };
   }
 
   const done = async (word: Partial<Done> = {}) => {
@@ -97,22 +100,25 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
       case 'enlist': {
         const answer = await post('enlist', {
           architecture: 'amd64/generic',
-          macAddresses: boot.hardware.macs,
-          hardwareUuid: boot.hardware.uuid,
-          bmc,
-          inventory: inventoryOf(boot.hardware, boot.client.address),
+          macAddresses: visible.macs,
+          hardwareUuid: visible.uuid,
+          bmc: visible.bmc,
+          inventory: visible.inventory(),
         });
         return EnlistReply.parse(JSON.parse(answer.text)).next;
       }
       case 'scripts':
         return done(await scripts(task));
       case 'erase':
-        await step('erase', task.resultId, boot.hardware.disk.bytes);
+        if (!(await step('erase', task.resultId, visible.diskBytes))) {
+          return done(failed('erase.failed', 'erase: input/output error'));
+        }
         end.disk = 'erased';
         return done();
       case 'install':
         for (const name of INSTALL_STEPS) {
-          await step(name, task.resultId, name === 'image' ? task.plan.image.size : undefined);
+          if (await step(name, task.resultId, name === 'image' ? task.plan.image.size : undefined)) continue;
+          return done(failed('install.step_failed', `${name}: input/output error`));
         }
         end.disk = task.plan;
         return done();
@@ -127,7 +133,7 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
   try {
     const request = {
       ticket,
-      firmware: boot.hardware.firmware,
+      firmware: visible.firmware,
       architecture: 'amd64',
       agentVersion: 'simulated',
     };
@@ -135,13 +141,27 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
     for (;;) {
       const answer = await ask(boot, 'GET', `/agent/v1/task?wait=${TASK_WAIT_SECONDS}`, headers);
       if (answer.status === 204) continue;
-      await boot.pause();
+      await boot.pause('task');
       const next = await carryOut(Task.parse(JSON.parse(answer.text)));
       if (next === 'poweroff' || next === 'reboot') return { ...end, next };
     }
   } catch (error) {
     // As the real one: it stays up, readable on its console, until somebody switches it off.
-    if (error instanceof Refused) return hang(boot.signal);
+    if (error instanceof Refused) {
+      boot.onRefused?.(error);
+      return hang(boot.signal);
+    }
     throw error;
   }
+}
+
+const failed = (code: string, message: string): Partial<Done> => ({ outcome: 'failed', code, message });
+
+/** As an agent hands on what a script printed: at most 1 MiB, head and tail. */
+function complaint(head: string, bytes: number): string {
+  const text = `${head}\nwhat was looked for is not there\n`;
+  const filler = 'and again: not there\n';
+  return (
+    text + filler.repeat(Math.ceil(Math.min(bytes, OUTPUT_LIMIT) / filler.length)).slice(0, OUTPUT_LIMIT - text.length)
+  );
 }

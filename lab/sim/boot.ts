@@ -1,17 +1,35 @@
+import type { BmcReport, Inventory } from '@ingot/contract/agent.ts';
 import type { Faults } from './faults.ts';
-import type { SimulatedHardware } from './hardware.ts';
-import type { SimulatedRack } from './rack.ts';
+import type { Answer, ForwardRequest } from './forward.ts';
+import type { Refused } from './region-calls.ts';
+
+/** What a machine shows to the programs that run on it. */
+export interface Visible {
+  firmware: 'bios' | 'uefi';
+  serial: string;
+  uuid: string;
+  macs: [string, ...string[]];
+  /** Of all disks together. */
+  diskBytes: number;
+  inventory(): Inventory;
+  /** What a script of that name prints; null: nothing of interest. */
+  scriptOutput(name: string): string | null;
+  /** Null where the BMC cannot be asked from inside. */
+  bmc: BmcReport | null;
+}
 
 /** What runs inside a machine between one power-on and the next: its network, its own nature, and the end of its power. */
 export interface Boot {
-  rack: SimulatedRack;
-  hardware: SimulatedHardware;
-  bmc: { address: string; user: string; password: string };
-  /** Leased, with the MAC that holds it. */
-  client: { address: string; mac: string };
+  /** A request to the rack: /agent/… to its agent server, all else to its boot server. Rejects when it cannot be reached. */
+  forward(request: Omit<ForwardRequest, 'client'>): Promise<Answer>;
+  visible: Visible;
   faults(): Faults;
-  /** A step of work; its length is the machine's pace. Throws when the power goes. */
-  pause(): Promise<void>;
+  /** A step of work called `what`, by default of the machine's usual pace. Throws when the power goes. */
+  pause(what?: string): Promise<void>;
+  /** Milliseconds since the epoch by the machine's own clock. */
+  now(): number;
+  /** Told when the region refused for good; the agent then stays up until somebody switches it off. */
+  onRefused?(refused: Refused): void;
   /** Aborted when the power goes. */
   signal: AbortSignal;
 }

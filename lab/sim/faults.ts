@@ -8,8 +8,17 @@ export type StopPoint = 'dhcp' | 'boot-program' | 'kernel' | 'agent' | 'reboot' 
 /** What is wrong with a machine. May be changed at any time; it counts from the next step on. */
 export interface Faults {
   stopAt?: StopPoint;
-  /** This script ends with exit status 1. */
+  /** This script fails, with exit status 1 unless told. */
   failScript?: string;
+  scriptExit?: number;
+  /** Bytes that the failing script prints; the agent keeps head and tail. */
+  scriptPrints?: number;
+  /** This installation step, or 'erase', fails. */
+  failStep?: string;
+  /** The agent dies at its n-th script or step of a boot, counted from 1. */
+  agentDiesAt?: number;
+  /** Everything that moves a disk's bytes takes this many times as long. */
+  slowDisk?: number;
   /** 'dead': the BMC answers nobody. 'wrong-password': it refuses every login. */
   bmc?: 'dead' | 'wrong-password';
 }

@@ -1,10 +1,10 @@
 import type { InstallPlan } from '@ingot/contract/agent.ts';
 import { runAgent } from './agent.ts';
 import type { SimulatedBmc } from './bmc.ts';
-import { type Boot, hang, hangIf, PowerGone, sleep } from './boot.ts';
+import { type Boot, hang, hangIf, PowerGone, sleep, type Visible } from './boot.ts';
 import { createDice } from './dice.ts';
 import type { Faults } from './faults.ts';
-import { rollHardware, type SimulatedHardware } from './hardware.ts';
+import { inventoryOf, rollHardware, type SimulatedHardware } from './hardware.ts';
 import { type FirstBoot, runInstalled } from './installed-system.ts';
 import { SIMULATED_NETWORK, type SimulatedRack } from './rack.ts';
 
@@ -24,6 +24,8 @@ export interface SimulatedMachine {
   /** May be changed while it runs. */
   faults: Faults;
   pace: [number, number];
+  /** How far its clock goes ahead of ours. */
+  clockOffMs: number;
   isOn(): boolean;
   /** The button on its front. */
   press(power: 'on' | 'off'): Promise<void>;
@@ -99,7 +101,14 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
     const program = hardware.firmware === 'uefi' ? 'ipxe.efi' : 'undionly.kpxe';
     rack.note({ kind: 'tftp.read', ...client, text: `TFTP ${program} complete`, data: { name: program } });
     await pause();
-    const boot: Boot = { rack, hardware, bmc, client, faults: () => machine.faults, pause, signal };
+    const boot: Boot = {
+      forward: (request) => rack.forward(request, client),
+      visible: visibleAt(address),
+      faults: () => machine.faults,
+      pause,
+      now: () => Date.now() + machine.clockOffMs,
+      signal,
+    };
     for (;;) {
       const answer = rack.boot(mac);
       switch (answer.kind) {
@@ -115,11 +124,31 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
         case 'ephemeral': {
           const text = answer.entry ? `ephemeral system for ${answer.entry.hostname}` : 'ephemeral system to enlist';
           rack.note({ kind: 'boot.script', ...client, text, data: { decision: 'ephemeral' } });
-          return ephemeral(boot, answer.ticket, answer.image);
+          return ephemeral(boot, client, answer.ticket, answer.image);
         }
       }
     }
   }
+
+  const visibleAt = (address: string): Visible => ({
+    firmware: hardware.firmware,
+    serial: hardware.serial,
+    uuid: hardware.uuid,
+    macs: hardware.macs,
+    diskBytes: hardware.disk.bytes,
+    inventory: () => inventoryOf(hardware, address),
+    scriptOutput: () => null,
+    bmc: {
+      powerType: 'ipmi',
+      parameters: {
+        power_address: bmc.address,
+        power_user: bmc.user,
+        power_pass: bmc.password,
+        power_driver: 'LAN_2_0',
+        power_boot_type: hardware.firmware === 'uefi' ? 'efi' : 'legacy',
+      },
+    },
+  });
 
   async function lease(signal: AbortSignal): Promise<string> {
     for (;;) {
@@ -131,13 +160,14 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
 
   async function ephemeral(
     boot: Boot,
+    client: { address: string; mac: string },
     ticket: string,
     image: { kernel: Blob; initrd: Blob; squashfs: Blob },
   ): Promise<'off' | 'reboot'> {
     const fetched = (name: string, { sha256, size }: Blob, bytes = size) =>
       rack.note({
         kind: 'http.read',
-        ...boot.client,
+        ...client,
         text: `HTTP ${name} ${bytes} of ${size} bytes`,
         data: { path: `/blobs/sha256/${sha256}`, bytes },
       });
@@ -170,6 +200,7 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
     hardware,
     faults: options.faults ?? {},
     pace: options.pace ?? [0, 20],
+    clockOffMs: 0,
     isOn: bmc.isOn,
     press: set,
     powerOns: () => ons,

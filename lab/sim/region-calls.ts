@@ -25,7 +25,7 @@ export async function ask(
     const all = text === null ? headers() : { ...headers(), 'content-type': 'application/json' };
     let answer: Answer | null = null;
     try {
-      answer = await boot.rack.forward({ method, path, headers: all, body: text, signal: boot.signal }, boot.client);
+      answer = await boot.forward({ method, path, headers: all, body: text, signal: boot.signal });
     } catch {
       // Away; the pause below ends with the power.
       if (boot.signal.aborted) throw new PowerGone();
