@@ -11,7 +11,7 @@ function allowedArrows(): Map<string, string[]> {
   const arrows = new Map<string, string[]>();
   for (const [, room = '', , may = ''] of page.matchAll(/^\| `(\w+)\/` \|(.*)\|(.*)\|$/gm)) {
     // "core, contract; starts others as child processes": what follows a semicolon is not an import.
-    const words = (may.split(';')[0] ?? '').match(/\b(core|contract|protocols)\b/g) ?? [];
+    const words = (may.split(';')[0] ?? '').match(/\b(core|contract|protocols|rack|region|agent|lab)\b/g) ?? [];
     arrows.set(room, [...new Set(words)]);
   }
   return arrows;

@@ -1,4 +1,4 @@
-// Makes a checkout ready to run: `node scripts/bootstrap.mjs [--tests]`, or imported by demo.mjs and test.mjs.
+// Makes a checkout ready to run: `node scripts/bootstrap.mjs [--tests] [--bench]`, or imported by demo.mjs and test.mjs.
 // Only Node's own modules: it runs before `npm ci`. Exit 2 with one line when the host has to be changed by a person.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, statfs, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { installPackages, missingPackages } from './debian-packages.mjs';
+import { installPackages, missingBenchPackages, missingPackages } from './debian-packages.mjs';
 
 export const root = path.resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
 
@@ -122,7 +122,7 @@ async function modulesMatchLock(lock) {
   );
 }
 
-async function installModules(say) {
+export async function installModules(say) {
   const text = await readFile(path.join(root, 'package-lock.json'), 'utf8');
   const hash = createHash('sha256').update(text).digest('hex');
   const stamp = path.join(root, 'node_modules/.ingot-lock');
@@ -166,15 +166,13 @@ if (process.argv[1] && path.resolve(process.argv[1]) === path.join(root, 'script
   try {
     await ensureNode();
     let last = '';
-    await bootstrap({
-      tests: process.argv.includes('--tests'),
-      ports: [],
-      cache: cacheFolder(),
-      say: (step, text) => {
-        if (text !== last) console.error(`${step}: ${text}`);
-        last = text;
-      },
-    });
+    const say = (step, text) => {
+      if (text !== last) console.error(`${step}: ${text}`);
+      last = text;
+    };
+    await bootstrap({ tests: process.argv.includes('--tests'), ports: [], cache: cacheFolder(), say });
+    const opponents = process.argv.includes('--bench') ? await missingBenchPackages() : [];
+    if (opponents.length > 0) await installPackages(opponents, (text) => say('bench packages', text));
   } catch (error) {
     console.error(`ingot: ${error.message}`);
     process.exitCode = error instanceof HostError ? 2 : 1;

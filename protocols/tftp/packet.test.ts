@@ -54,6 +54,7 @@ describe('TFTP packets', () => {
     expect(request?.kind === 'rrq' && negotiate(request.options, 1000).granted).toEqual({
       tsize: '1000',
       blksize: '1468',
+      windowsize: '4',
     });
   });
 });
@@ -62,7 +63,10 @@ describe('negotiation', () => {
   it('grants only what was asked and never a larger block', () => {
     fc.assert(
       fc.property(
-        fc.dictionary(fc.constantFrom('blksize', 'timeout', 'tsize', 'odd'), text),
+        fc.dictionary(
+          fc.constantFrom('blksize', 'timeout', 'tsize', 'windowsize', 'odd'),
+          fc.oneof(text, fc.nat(99_999).map(String)),
+        ),
         fc.nat(),
         (asked, size) => {
           const terms = negotiate(asked, size);
@@ -70,9 +74,22 @@ describe('negotiation', () => {
           if (terms.granted.blksize) expect(terms.blockSize).toBeLessThanOrEqual(Number(asked.blksize));
           expect(terms.blockSize).toBeGreaterThanOrEqual(8);
           expect(terms.blockSize).toBeLessThanOrEqual(1468);
+          if (terms.granted.windowsize) expect(terms.windowSize).toBeLessThanOrEqual(Number(asked.windowsize));
+          else expect(terms.windowSize).toBe(1);
+          expect(terms.windowSize).toBeGreaterThanOrEqual(1);
+          expect(terms.windowSize).toBeLessThanOrEqual(64);
         },
       ),
     );
+  });
+
+  it('leaves out a window that RFC 7440 does not allow, and bounds the octets on their way', () => {
+    for (const windowsize of ['0', '65536', '-1', '4.5', ' 4']) {
+      expect(negotiate({ windowsize }, 1)).toMatchObject({ windowSize: 1, granted: {} });
+    }
+    expect(negotiate({ windowsize: '65535' }, 1).granted).toEqual({ windowsize: '64' });
+    expect(negotiate({ windowsize: '16', blksize: '8192' }, 1, 8192).windowSize).toBe(16);
+    expect(negotiate({ windowsize: '64', blksize: '65464' }, 1, 65464).windowSize).toBe(2);
   });
 
   it('leaves out a block size that RFC 2348 does not allow', () => {

@@ -1,7 +1,8 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
+import { setMaxListeners } from 'node:events';
 import { negotiate } from './negotiate.ts';
 import { decodePacket, encodePacket, type Packet, TFTP_ERROR } from './packet.ts';
-import { type Remote, sendFile, type TftpFile, type TransferEnd, type TransferLimits } from './transfer.ts';
+import { asItIs, type Remote, sendFile, type TftpFile, type TransferEnd, type TransferLimits } from './transfer.ts';
 
 export type ReadEnd = TransferEnd | { outcome: 'refused'; message: string };
 
@@ -16,6 +17,8 @@ export interface TftpServerOptions {
   open(name: string, remote: Remote): Promise<TftpFile | null> | TftpFile | null;
   onDone(report: ReadReport): void;
   limits?: Partial<TransferLimits & { transfers: number; transfersPerAddress: number }>;
+  /** Octets of file data per block at most, see `LARGEST_BLOCK_SIZE`; more only where frames are larger than Ethernet's. */
+  largestBlock?: number;
 }
 
 export interface TftpServer {
@@ -26,13 +29,18 @@ export interface TftpServer {
   close(): Promise<void>;
 }
 
-const DEFAULT_LIMITS = { tries: 6, deadlineMs: 300_000, transfers: 256, transfersPerAddress: 8 };
+/** A rack of machines may be switched on at once: each has a socket and no buffer of its own beyond its window. */
+const DEFAULT_LIMITS = { tries: 6, deadlineMs: 300_000, transfers: 1024, transfersPerAddress: 8 };
+/** Requests that wait in the kernel while others are answered; half a thousand machines ask within milliseconds. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** A read-only TFTP server on one address. Rejects when the port cannot be bound. */
 export async function startTftpServer(options: TftpServerOptions): Promise<TftpServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const socket = createSocket({ type: options.address.includes(':') ? 'udp6' : 'udp4' });
+  const socket = createSocket({ type: options.address.includes(':') ? 'udp6' : 'udp4', lookup: asItIs });
   const stopping = new AbortController();
+  // Each transfer listens for the end.
+  setMaxListeners(limits.transfers + 1, stopping.signal);
   /** Key address:port — a client that asks again from the same port repeats a request that is being served. */
   const running = new Map<string, Promise<void>>();
   const perAddress = new Map<string, number>();
@@ -64,7 +72,7 @@ export async function startTftpServer(options: TftpServerOptions): Promise<TftpS
     }
     if (file === null) return refuse(TFTP_ERROR.notFound, 'file not found');
     try {
-      const terms = negotiate(request.options, file.size);
+      const terms = negotiate(request.options, file.size, options.largestBlock);
       const { bytes, ...end } = await sendFile(file, terms, remote, options.address, limits, stopping.signal);
       report(end, bytes);
     } finally {
@@ -92,6 +100,8 @@ export async function startTftpServer(options: TftpServerOptions): Promise<TftpS
     socket.once('error', reject);
     socket.bind({ address: options.address, port: options.port, exclusive: true }, () => {
       socket.off('error', reject);
+      // The kernel grants what its limit allows; the default holds about 160 requests.
+      socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
       resolve();
     });
   });

@@ -1,11 +1,13 @@
 import { type ReadReport, startTftpServer, type TftpServer } from '@ingot/protocols/tftp/server.ts';
 import type { BootPlane } from '../httpboot/boot-plane.ts';
+import { largestBlock } from './largest-block.ts';
 
 /** The boot programs by TFTP; each read is evidence. */
-export function serveTftp(plane: BootPlane, address: string): Promise<TftpServer> {
-  return startTftpServer({
+export async function serveTftp(plane: BootPlane, address: string): Promise<TftpServer> {
+  return await startTftpServer({
     address,
     port: plane.ports.tftp,
+    largestBlock: await largestBlock(address),
     open: (name) => {
       const bytes = plane.files.find(name);
       return bytes && { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };

@@ -1,0 +1,102 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const START_LIMIT_MS = 60_000;
+const STOP_LIMIT_MS = 10_000;
+
+export interface RegionProcess {
+  pid: number;
+  port: number;
+  stop(): Promise<void>;
+}
+
+export interface BenchSite {
+  stateDir: string;
+  /** Directory of PostgreSQL's socket. */
+  socketDir: string;
+  /** The first region process, which owns the database. */
+  region: RegionProcess;
+  /** API key of an administrator. */
+  key: string;
+  /** A further region process on the same database. */
+  further(): Promise<RegionProcess>;
+  /** Stops every process it started and removes the directory. */
+  close(): Promise<void>;
+}
+
+/** A real region with its private PostgreSQL (fsync on) in a temporary directory. `program` is the built region.mjs. */
+export async function startBenchSite(program: string): Promise<BenchSite> {
+  const stateDir = await mkdtemp(path.join(os.tmpdir(), 'ingot-bench-'));
+  const socketDir = path.join(stateDir, 'run', 'pg');
+  const once = async (...args: string[]): Promise<string> =>
+    (await run(process.execPath, [program, ...args, '--state', stateDir, '--log-level', 'error'])).stdout.trim();
+  try {
+    await once('createadmin', '--username', 'bench', '--password', 'bench-password');
+    const key = await once('apikey', '--username', 'bench');
+    const region = await startRegion(program, stateDir, []);
+    const others: RegionProcess[] = [];
+    return {
+      stateDir,
+      socketDir,
+      region,
+      key,
+      async further() {
+        const url = `postgresql://ingot@/ingot?host=${encodeURIComponent(socketDir)}`;
+        const own = await mkdtemp(path.join(os.tmpdir(), 'ingot-bench-'));
+        await run('cp', [path.join(stateDir, 'key'), path.join(own, 'key')]);
+        const other = await startRegion(program, own, ['--database', url]);
+        const removed: RegionProcess = {
+          ...other,
+          async stop() {
+            await other.stop();
+            await rm(own, { recursive: true, force: true });
+          },
+        };
+        others.push(removed);
+        return removed;
+      },
+      async close() {
+        for (const other of others) await other.stop();
+        await region.stop();
+        await rm(stateDir, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    await rm(stateDir, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function startRegion(program: string, stateDir: string, further: readonly string[]): Promise<RegionProcess> {
+  const logFile = path.join(stateDir, 'region.log');
+  const log = await open(logFile, 'w');
+  const args = [program, 'serve', '--state', stateDir, '--listen', '127.0.0.1:0', ...further];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', log.fd] });
+  await log.close();
+  const deadline = performance.now() + START_LIMIT_MS;
+  for (;;) {
+    const text = await readFile(logFile, 'utf8');
+    const port = /"port":(\d+)[^\n]*"region serves"/.exec(text)?.[1];
+    if (port !== undefined && child.pid !== undefined) {
+      return { pid: child.pid, port: Number(port), stop: () => stopChild(child) };
+    }
+    if (child.exitCode !== null || performance.now() > deadline) {
+      await stopChild(child);
+      throw new Error(`the region did not start: ${text.slice(-2000)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const force = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+  await ended;
+  clearTimeout(force);
+}
