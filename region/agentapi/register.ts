@@ -76,6 +76,14 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
       },
     );
 
+    scope.setErrorHandler((error: { statusCode?: number }, request, reply) => {
+      const status = error.statusCode ?? 500;
+      if (status === 413) return refuse(reply, refusedFor('input.too_large'));
+      if (status < 500) return refuse(reply, { ...badRequest('The body is no JSON of this interface.'), status });
+      deps.log.error({ err: error, method: request.method, url: request.url }, 'agent API: unforeseen error');
+      return refuse(reply, refusedFor('internal', { request: `${request.method} ${request.url}`, id: request.id }));
+    });
+
     scope.post('/agent/v1/session', { bodyLimit: 16_384 }, async (request, reply) => {
       const from = await forwardedFrom(deps, request);
       if (!from) return refuse(reply, NOT_FORWARDED);

@@ -22,6 +22,7 @@ import { isLocalAdmin, type Listening, listen } from './listen.ts';
 import { registerMetrics } from './metrics.ts';
 import type { OpenState } from './open-state.ts';
 import { listenForRacks, type RackListener } from './rack-listener.ts';
+import { REQUEST_LIMITS, type RequestLimits, serverOptions } from './request-limits.ts';
 import { registerWebUi } from './web-ui.ts';
 
 export interface ServeOptions {
@@ -32,6 +33,8 @@ export interface ServeOptions {
   racks: { listen: ListenAddress; names: readonly string[] } | null;
   /** Built web UI. */
   webDir: string;
+  /** Of the TCP listener; shorter in tests. */
+  limits?: RequestLimits;
   log: Logger;
 }
 
@@ -68,7 +71,7 @@ export async function serveRegion(options: ServeOptions): Promise<RunningRegion>
     stateDir,
     rackDoor: () => racks?.door ?? null,
   };
-  const app = await application(deps, options.webDir);
+  const app = await application(deps, options.webDir, options.limits ?? REQUEST_LIMITS);
   const run = path.join(stateDir, 'run');
   let listening: Listening;
   try {
@@ -112,7 +115,7 @@ function forRacks(
   });
 }
 
-async function application(deps: RegionDeps, webDir: string): Promise<FastifyInstance> {
+async function application(deps: RegionDeps, webDir: string, limits: RequestLimits): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = deps.log;
   const app = fastify({
     loggerInstance,
@@ -121,9 +124,12 @@ async function application(deps: RegionDeps, webDir: string): Promise<FastifyIns
     bodyLimit: 1024 * 1024,
     forceCloseConnections: true,
     keepAliveTimeout: 65_000,
+    requestTimeout: limits.requestMs,
+    http: serverOptions(limits),
     // Paths of the dialect are exact to the slash.
     routerOptions: { ignoreTrailingSlash: false, ignoreDuplicateSlashes: false, maxParamLength: 512 },
   });
+  app.server.maxConnections = limits.connections;
   app.decorateRequest('localAdmin', false);
   app.addHook('onRequest', async (request) => {
     request.localAdmin = isLocalAdmin(request.raw);

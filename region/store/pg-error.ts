@@ -24,3 +24,11 @@ export function isWorthRetrying(error: unknown): boolean {
   const state = sqlState(error);
   return state === SERIALIZATION_FAILURE || state === DEADLOCK_DETECTED || state === EXCLUSION_VIOLATION;
 }
+
+/**
+ * Why a value cannot be stored, in the server's words (SQLSTATE class 22: a NUL in a text, a number out of range); null
+ * for any other error. Values of people and programs are checked before, but not each against each column's alphabet.
+ */
+export function unstorable(error: unknown): string | null {
+  return sqlState(error)?.startsWith('22') && error instanceof Error ? error.message : null;
+}

@@ -1,0 +1,183 @@
+import net from 'node:net';
+import { ApiError } from '@ingot/contract/native.ts';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ServedRegion, startServedRegion } from '../testing/served-region.ts';
+
+// A whole region behind real sockets, asked by whoever wishes it ill. The seeds are kept: a failure repeats.
+
+const SEED = 20260302;
+const MIB = 1024 * 1024;
+const LIMITS = { headersMs: 700, requestMs: 2000, checkMs: 100, connections: 500 };
+
+let region: ServedRegion;
+beforeAll(async () => {
+  region = await startServedRegion(LIMITS);
+});
+afterAll(() => region?.stop());
+
+/** Sends bytes as they are and gives back all that comes until the connection ends, by whichever side. */
+function raw(bytes: Buffer | string, options: { keepOpen?: boolean; drip?: string } = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(region.port, '127.0.0.1');
+    const parts: Buffer[] = [];
+    const dripping = options.drip === undefined ? undefined : setInterval(() => socket.write(options.drip ?? ''), 50);
+    socket.setTimeout(15_000, () => socket.destroy(new Error('the region keeps the connection open')));
+    socket.on('data', (part) => parts.push(part));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      clearInterval(dripping);
+      // Cut while we were still sending: that is an end too.
+      if (error.code === 'EPIPE' || error.code === 'ECONNRESET') resolve(Buffer.concat(parts).toString('latin1'));
+      else reject(error);
+    });
+    socket.on('close', () => {
+      clearInterval(dripping);
+      resolve(Buffer.concat(parts).toString('latin1'));
+    });
+    if (options.keepOpen) socket.write(bytes);
+    else socket.end(bytes);
+  });
+}
+
+async function stillServes(): Promise<void> {
+  expect((await region.ask({ method: 'GET', path: '/healthz' })).status).toBe(200);
+}
+
+describe('slow', () => {
+  /**
+   * @fault 300 clients send the head of a request one byte at a time.
+   * @sees Others are served meanwhile; a slow client gets 408 Request Timeout and a closed connection.
+   * @ends Every such connection is closed at the limit for heads (20 s).
+   */
+  test('heads that do not end are cut, and others are served meanwhile', async () => {
+    const began = performance.now();
+    const slow = Array.from({ length: 300 }, () =>
+      raw('GET /healthz HTTP/1.1\r\nHost: x\r\n', { keepOpen: true, drip: 'a' }),
+    );
+    await stillServes();
+    const answers = await Promise.all(slow);
+    expect(performance.now() - began).toBeLessThan(12_000);
+    for (const answer of answers) expect(answer).toMatch(/^(HTTP\/1.1 408 |$)/);
+    expect(answers.filter((answer) => answer !== '').length).toBeGreaterThan(0);
+    await stillServes();
+  });
+
+  /**
+   * @fault Clients send the body of a request one byte at a time, to each API and without a login.
+   * @sees Others are served meanwhile; a slow client gets 401 or 408 and a closed connection.
+   * @ends Every such connection is closed at the limit for whole requests (300 s).
+   */
+  test.each(['/api/v1/login', '/MAAS/api/2.0/machines/', '/MAAS/metadata/status/abc', '/agent/v1/session'])(
+    'a body for %s that does not end is cut',
+    async (at) => {
+      const head = `POST ${at} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10000\r\n\r\n{`;
+      const slow = Array.from({ length: 20 }, () => raw(head, { keepOpen: true, drip: ' ' }));
+      await stillServes();
+      for (const answer of await Promise.all(slow)) expect(answer).toMatch(/^(HTTP\/1.1 4\d\d |$)/);
+    },
+  );
+
+  /**
+   * @fault More connections are opened than a server may hold.
+   * @sees The newest are closed at once; those that are served go on.
+   * @ends When the idle ones are gone (their heads never come) the next client is served.
+   */
+  test('connections beyond the limit are dropped and the server recovers', async () => {
+    const opened = Array.from({ length: LIMITS.connections + 100 }, () => raw('', { keepOpen: true }));
+    await Promise.all(opened);
+    await stillServes();
+  });
+});
+
+describe('oversized', () => {
+  const big = Buffer.alloc(40 * MIB, 0x61);
+  const json = { 'content-type': 'application/json' };
+
+  /**
+   * @fault A request has a body far beyond what its API takes, or a head beyond 16 KiB.
+   * @sees 413 in the API's own error shape (native: code input.too_large), or 431 for the head.
+   * @ends The rest is not read; memory does not grow with what is sent.
+   */
+  test('bodies and heads beyond the limit are refused unread', async () => {
+    const before = process.memoryUsage().rss;
+    for (const local of [true, false]) {
+      const native = await region
+        .ask({ method: 'POST', path: '/api/v1/login', headers: json, body: big, local })
+        .catch(() => null);
+      if (native === null) continue;
+      expect(native.status).toBe(413);
+      expect(ApiError.parse(JSON.parse(native.text)).code).toBe('input.too_large');
+    }
+    const lengths = (at: string) =>
+      raw(`POST ${at} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9999999999\r\n\r\n`, {
+        keepOpen: true,
+      });
+    expect(await lengths('/api/v1/login')).toContain('"input.too_large"');
+    expect(await lengths('/MAAS/api/2.0/machines/')).toMatch(/^HTTP\/1.1 413 (?:.*\r\n)+content-type: text\/plain/i);
+    expect(await lengths('/MAAS/metadata/status/abc')).toMatch(/^HTTP\/1.1 4(13|01) /);
+    expect(await lengths('/agent/v1/session')).toMatch(/^HTTP\/1.1 413 .*"code":"input.too_large"/s);
+    expect(await raw(`GET /healthz HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(100_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 431 /,
+    );
+    expect(process.memoryUsage().rss - before).toBeLessThan(150 * MIB);
+    await stillServes();
+  });
+});
+
+describe('malformed', () => {
+  /**
+   * @fault Bytes that are no HTTP, or nearly HTTP, come to the region's port.
+   * @sees 400 or another refusal of the 4xx kind, and a closed connection.
+   * @ends Nothing is left open and the region serves on.
+   */
+  test('what is no HTTP ends in a refusal', { timeout: 60_000 }, async () => {
+    const method = fc.constantFrom('GET', 'POST', 'PUT', 'get', 'PRI', 'CONNECT', 'TRACE', 'X'.repeat(50), '');
+    const target = fc.constantFrom(
+      '/healthz',
+      '/api/v1/machines',
+      '/MAAS/api/2.0/machines/?op=%',
+      '/MAAS/metadata//',
+      '//',
+      '*',
+      'http://other/',
+      '/%00',
+      '/%ff%fe',
+      '/..%2f..%2fkey',
+      `/${'a/'.repeat(2000)}`,
+      ' ',
+    );
+    const header = fc.constantFrom(
+      'Transfer-Encoding: chunked',
+      'Transfer-Encoding: chunked, chunked',
+      'Content-Length: -1',
+      'Content-Length: 5',
+      'Content-Length: 5\r\nContent-Length: 6',
+      'Expect: 100-continue',
+      'Upgrade: websocket\r\nConnection: Upgrade',
+      'Authorization: OAuth oauth_token="',
+      'Authorization: Bearer \u00ff',
+      'Cookie: sessionid=\u00e9; =;',
+      'Content-Type: multipart/form-data; boundary=',
+      'Content-Type: application/json',
+      ' folded',
+      ':',
+    );
+    const version = fc.constantFrom('HTTP/1.1', 'HTTP/1.0', 'HTTP/9.9', '');
+    const body = fc.oneof(fc.constantFrom('', '{', '5\r\nab', 'zz\r\n', '--\r\n', '0\r\n\r\n'), fc.string());
+    const request = fc
+      .tuple(method, target, version, fc.array(header, { maxLength: 4 }), body)
+      .map(([verb, at, protocol, headers, tail]) =>
+        Buffer.from(`${verb} ${at} ${protocol}\r\nHost: x\r\n${headers.join('\r\n')}\r\n\r\n${tail}`, 'latin1'),
+      );
+    const noise = fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes));
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof({ weight: 5, arbitrary: request }, noise), { maxLength: 20 }), async (all) => {
+        for (const answer of await Promise.all(all.map((bytes) => raw(bytes)))) {
+          expect(answer).toMatch(/^(HTTP\/1.1 ([1234]\d\d|501|505) |$)/);
+        }
+      }),
+      { seed: SEED, numRuns: 40 },
+    );
+    await stillServes();
+  });
+});
