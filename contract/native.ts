@@ -289,19 +289,34 @@ export const ImageRequest = z.strictObject({
 });
 export type ImageRequest = z.infer<typeof ImageRequest>;
 
+/** Who gives addresses in a network and says what to boot; contract/rack.ts tells what each means. */
+export const DhcpModeName = z.enum(['on', 'proxy', 'relay', 'off']);
+export type DhcpModeName = z.infer<typeof DhcpModeName>;
+
 export const ServeRequest = z.strictObject({
   cidr: z.string().max(64),
+  /** Of the dynamic range: with `on` and `relay`. */
   start: z.string().max(64).optional(),
   end: z.string().max(64).optional(),
+  mode: DhcpModeName.default('on'),
+  /** With `relay`: the network, served with `on`, to whose rack requests are relayed. */
+  via: z.string().max(64).optional(),
+  /** Id or name of the rack that serves it, and of the one that stands in for it; 'none' takes it away. */
+  primary: z.string().max(255).optional(),
+  secondary: z.string().max(255).optional(),
 });
 export type ServeRequest = z.infer<typeof ServeRequest>;
 export const ServeReply = z.object({
   subnetId: z.number(),
   vlanId: z.number(),
   cidr: z.string(),
-  range: z.object({ start: z.string(), end: z.string() }),
+  mode: DhcpModeName,
+  /** Null where another server gives the addresses, or nobody. */
+  range: z.object({ start: z.string(), end: z.string() }).nullable(),
   /** Rack that stands in the network; null while none was seen there. */
   rack: z.string().nullable(),
+  /** Rack that stands in when the first is away. */
+  secondary: z.string().nullable(),
 });
 export type ServeReply = z.infer<typeof ServeReply>;
 
@@ -311,9 +326,21 @@ export const SubnetView = z.object({
   name: z.string(),
   vlan: z.number(),
   fabric: z.string(),
+  /** Ingot gives addresses here. */
   dhcp: z.boolean(),
+  mode: DhcpModeName,
+  /** CIDR of a network to whose rack requests are relayed; null without relay. */
+  relay: z.string().nullable(),
+  primaryRack: z.string().nullable(),
+  secondaryRack: z.string().nullable(),
   gateway: z.string().nullable(),
   ranges: z.array(z.object({ kind: z.string(), start: z.string(), end: z.string() })),
+  /** DHCP servers that are none of ours, newest first. */
+  foreignDhcp: z.array(z.object({ address: z.string(), mac: z.string(), seen: z.string() })),
+  /** Dynamic addresses as the DHCP server counts them; null while no rack has said. */
+  pool: z.object({ addresses: z.number(), given: z.number() }).nullable(),
+  /** What is wrong with serving it now. */
+  warnings: z.array(z.object({ code: z.string(), message: z.string(), fix: z.string() })),
 });
 export type SubnetView = z.infer<typeof SubnetView>;
 
@@ -378,8 +405,8 @@ export type StreamEvent = z.infer<typeof StreamEvent>;
  *   GET/POST/DELETE /api/v1/ssh-keys[/{id}]           SshKeyView
  *   GET  /api/v1/images                               → ImageView[];  DELETE /api/v1/images/{id}
  *   POST /api/v1/images                               ImageRequest → ImageView (cli `ingot images build`, local socket only)
- *   POST /api/v1/network/serve                        {cidr, start?, end?} → ServeReply
- *   GET  /api/v1/network/subnets                      → [{id, cidr, vlan, fabric, dhcp, gateway, ranges}]
+ *   POST /api/v1/network/serve                        ServeRequest → ServeReply
+ *   GET  /api/v1/network/subnets                      → SubnetView[]
  *   GET  /api/v1/racks                                → [{id, name, connected, version, services[]}]
  *   GET  /api/v1/power-types                          → PowerTypeView[]
  *   GET/POST /api/v1/settings                         {name: value}

@@ -47,11 +47,35 @@ export const SnapshotSubnet = z.object({
 });
 export type SnapshotSubnet = z.infer<typeof SnapshotSubnet>;
 
+/**
+ * Who gives out addresses in a VLAN and says what to boot. `on`: the rack does both. `proxy`: another DHCP server gives
+ * addresses, the rack only says what to boot. `relay`: an agent there relays to the rack of another VLAN, which does both.
+ */
+export const DhcpMode = z.enum(['on', 'proxy', 'relay', 'off']);
+export type DhcpMode = z.infer<typeof DhcpMode>;
+
+/** One of the two DHCP servers of a VLAN that stands in for the other. */
+export const DhcpPeer = z.object({
+  rack: z.string(),
+  role: z.enum(['primary', 'standby']),
+  /** Of the rack in that VLAN, without prefix. */
+  address: z.string(),
+  /** PEM, self-signed; the one by which the other believes it. */
+  certificate: z.string(),
+});
+export type DhcpPeer = z.infer<typeof DhcpPeer>;
+
 export const SnapshotVlan = z.object({
   id: z.number().int(),
   vid: z.number().int(),
   name: z.string(),
-  dhcp: z.enum(['on', 'off']),
+  dhcp: DhcpMode,
+  /** With `relay`: the VLAN whose racks answer. */
+  relayVlan: z.number().int().optional(),
+  /** The racks that serve it; a rack that is not among them keeps silent there. Missing: any rack that stands in it. */
+  racks: z.array(z.string()).optional(),
+  /** Both, or none: then each rack of the VLAN has its addresses for itself. */
+  peers: z.array(DhcpPeer).max(2).optional(),
   mtu: z.number().int(),
   subnets: z.array(SnapshotSubnet),
 });
@@ -89,6 +113,8 @@ export const PowerWork = z.object({
   bootFrom: z.enum(['network', 'disk']).nullable(),
   firmware: z.enum(['bios', 'uefi', 'auto']),
   powerType: z.string(),
+  /** SMBIOS UUID: tells the machine's system among several behind one BMC. Absent from an older region. */
+  hardwareUuid: z.string().nullable().optional(),
   /** With secrets: held in memory only. */
   parameters: z.record(z.string(), z.string()),
 });
@@ -107,6 +133,8 @@ export type PowerOutcome = z.infer<typeof PowerOutcome>;
 export const EvidenceKind = z.enum([
   'power.call',
   'dhcp.lease',
+  /** The foreign server of a VLAN in proxy mode gives the address, the rack told what to boot. */
+  'dhcp.proxy',
   'tftp.read',
   'http.read',
   'boot.script',
@@ -153,6 +181,20 @@ export const EnrollRequest = z.object({
 });
 export type EnrollRequest = z.infer<typeof EnrollRequest>;
 
+/** A DHCP server that is none of ours, as a rack's probe heard it. */
+export const ForeignDhcpServer = z.object({ address: z.string().max(45), mac: z.string().max(17) });
+export type ForeignDhcpServer = z.infer<typeof ForeignDhcpServer>;
+
+/** A subnet's dynamic addresses as its DHCP server counts them. */
+export const PoolState = z.object({
+  subnetId: z.number().int(),
+  addresses: z.number().int(),
+  given: z.number().int(),
+  /** How often since the last report a machine asked and no address was left. */
+  refused: z.number().int(),
+});
+export type PoolState = z.infer<typeof PoolState>;
+
 export const ToRegion = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
@@ -164,6 +206,8 @@ export const ToRegion = z.discriminatedUnion('type', [
     snapshotVersion: z.number().int().nullable(),
     /** Ed25519 public key, base64 of its SPKI DER. Needed for the first contact over the unix socket. */
     publicKey: z.string().max(256).optional(),
+    /** PEM of the rack's own TLS certificate, by which the other rack of a VLAN believes it. */
+    certificate: z.string().max(4096).optional(),
   }),
   z.object({ type: z.literal('snapshot.applied'), version: z.number().int(), error: z.string().nullable() }),
   z.object({ type: z.literal('evidence'), items: z.array(Evidence).max(500) }),
@@ -183,6 +227,12 @@ export const ToRegion = z.discriminatedUnion('type', [
   }),
   /** Repeated until answered by work.ack, also after a reconnect. */
   z.object({ type: z.literal('work.done'), id: z.number().int(), outcome: PowerOutcome }),
+  /** `foreign` holds each VLAN that was probed since the last report, and all that was heard there. */
+  z.object({
+    type: z.literal('dhcp'),
+    foreign: z.array(z.object({ vlanId: z.number().int(), servers: z.array(ForeignDhcpServer).max(16) })).max(500),
+    pools: z.array(PoolState).max(2000),
+  }),
   z.object({
     type: z.literal('health'),
     services: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),

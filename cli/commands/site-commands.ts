@@ -72,6 +72,18 @@ export function siteCommands(program: Command, context: CliContext, run: Run): v
     .command('serve <cidr>')
     .description('DHCP and network boot in this network')
     .option('--range <first-last>', 'addresses for machines that boot; chosen when not given')
+    .addOption(
+      program
+        .createOption(
+          '--mode <mode>',
+          'who gives addresses: Ingot, a server of yours (proxy), a relay to Ingot, nobody',
+        )
+        .choices(['on', 'proxy', 'relay', 'off'])
+        .default('on'),
+    )
+    .option('--via <cidr>', 'with --mode relay: the network whose rack answers')
+    .option('--primary <rack>', 'rack that serves it, when several stand there')
+    .option('--secondary <rack>', "rack that stands in when the first is away; 'none' takes it back")
     .action(
       run(async (cidr: string, _: unknown, command: Command) =>
         (await import('../site/network.ts')).serveNetwork(context, all(command), cidr),

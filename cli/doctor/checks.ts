@@ -75,7 +75,7 @@ export interface SiteFacts {
 }
 
 export function siteChecks(site: SiteFacts): Check[] {
-  const served = site.subnets.filter((subnet) => subnet.dhcp);
+  const served = site.subnets.filter((subnet) => subnet.mode !== 'off');
   return [
     site.database
       ? ok('database', 'answers')
@@ -89,8 +89,11 @@ export function siteChecks(site: SiteFacts): Check[] {
         : failed(`${purpose} image`, 'none', `build it: ingot images build ${purpose}`);
     }),
     served.length > 0
-      ? ok('network', `DHCP on for ${served.map((subnet) => subnet.cidr).join(', ')}`)
+      ? ok('network', `DHCP ${served.map((subnet) => `${subnet.mode} for ${subnet.cidr}`).join(', ')}`)
       : warning('network', 'no network is served: machines cannot boot', 'ingot network serve CIDR'),
+    ...site.subnets.flatMap(({ cidr, warnings }) =>
+      warnings.map(({ code, message, fix }) => warning(cidr, `${message} (${code})`, fix)),
+    ),
     site.keys.length > 0
       ? ok('SSH keys', `${site.keys.length} of yours`)
       : warning('SSH keys', 'none of yours', 'ingot keys add ~/.ssh/id_ed25519.pub'),

@@ -1,26 +1,52 @@
-import { ServeReply, SubnetView } from '@ingot/contract/native.ts';
+import { type DhcpModeName, ServeReply, SubnetView } from '@ingot/contract/native.ts';
 import { z } from 'zod';
 import type { CliContext, GlobalOptions } from '../context.ts';
 import { CliFailure, EXIT } from '../failure.ts';
 import { table } from '../format/table.ts';
 import { openSession } from '../session.ts';
 
-/** `ingot network serve CIDR [--range A-B]` */
+export interface ServeOptions {
+  range?: string;
+  mode?: DhcpModeName;
+  via?: string;
+  primary?: string;
+  secondary?: string;
+}
+
+/** `ingot network serve CIDR [--mode on|proxy|relay|off] [--range A-B] [--via CIDR] [--primary RACK] [--secondary RACK]` */
 export async function serveNetwork(
   context: CliContext,
-  options: GlobalOptions & { range?: string },
+  options: GlobalOptions & ServeOptions,
   cidr: string,
 ): Promise<void> {
   const range = options.range === undefined ? {} : parseRange(options.range);
+  const { mode, via, primary, secondary } = options;
   const session = await openSession(context, options);
-  const served = await session.client.post('/network/serve', { cidr, ...range }, ServeReply);
-  session.print(served, () => {
-    const rack =
-      served.rack === null
-        ? 'No rack stands in this network yet: start one there, or give this host an address in it.'
-        : `Served by rack ${served.rack}.`;
-    return `DHCP is on for ${served.cidr}, addresses ${served.range.start} to ${served.range.end}. ${rack}\n`;
-  });
+  const served = await session.client.post(
+    '/network/serve',
+    { cidr, ...range, mode, via, primary, secondary },
+    ServeReply,
+  );
+  session.print(served, () => `${whatIsServed(served, via)}${whoServes(served)}\n`);
+}
+
+function whatIsServed({ cidr, mode, range }: ServeReply, via: string | undefined): string {
+  switch (mode) {
+    case 'on':
+      return `DHCP is on for ${cidr}, addresses ${range?.start} to ${range?.end}.`;
+    case 'proxy':
+      return `Another DHCP server gives addresses in ${cidr}; Ingot says what to boot.`;
+    case 'relay':
+      return `DHCP for ${cidr} is answered by the rack of ${via}, addresses ${range?.start} to ${range?.end}. Point the relay agent there to that rack.`;
+    case 'off':
+      return `DHCP is off for ${cidr}.`;
+  }
+}
+
+function whoServes({ mode, rack, secondary }: ServeReply): string {
+  if (mode === 'off' || mode === 'relay') return '';
+  if (rack === null) return ' No rack stands in this network yet: start one there, or give this host an address in it.';
+  return ` Served by rack ${rack}${secondary === null ? '' : `, ${secondary} stands in for it`}.`;
 }
 
 export function parseRange(text: string): { start: string; end: string } {
@@ -39,16 +65,24 @@ export async function listNetworks(context: CliContext, options: GlobalOptions):
     subnets.length === 0
       ? 'No networks known yet; a rack reports those that it stands in.\n'
       : table(
-          ['ID', 'CIDR', 'FABRIC', 'VLAN', 'DHCP', 'GATEWAY', 'RANGES'],
+          ['ID', 'CIDR', 'FABRIC', 'VLAN', 'DHCP', 'GIVEN', 'GATEWAY', 'RANGES'],
           subnets.map((subnet) => [
             String(subnet.id),
             subnet.cidr,
             subnet.fabric,
             String(subnet.vlan),
-            subnet.dhcp ? 'on' : 'off',
+            subnet.relay === null ? subnet.mode : `relay to ${subnet.relay}`,
+            subnet.pool === null ? '–' : `${subnet.pool.given}/${subnet.pool.addresses}`,
             subnet.gateway ?? '–',
             subnet.ranges.map((range) => `${range.start}-${range.end} ${range.kind}`).join(', '),
           ]),
-        ),
+        ) + warningLines(subnets),
   );
+}
+
+function warningLines(subnets: readonly SubnetView[]): string {
+  return subnets
+    .flatMap(({ warnings }) => warnings)
+    .map(({ code, message, fix }) => `! ${message} (${code})\n  → ${fix}\n`)
+    .join('');
 }

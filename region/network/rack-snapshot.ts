@@ -5,6 +5,8 @@ import type { RegionDeps } from '../deps.ts';
 import type { Tables } from '../store/schema.ts';
 import { readSettings } from '../store/settings.ts';
 import { bootEntries } from './boot-entries.ts';
+import { dhcpPeers } from './dhcp-peers.ts';
+import { modeOf } from './mode.ts';
 import { parseSpan } from './spans.ts';
 
 type Reader = Kysely<Tables> | Transaction<Tables>;
@@ -48,12 +50,16 @@ async function vlans(trx: Transaction<Tables>): Promise<Snapshot['vlans']> {
     .orderBy('id')
     .execute();
   const reservations = await reservedAddresses(trx);
+  const peers = await dhcpPeers(trx, rows, subnets);
   return rows
     .map((vlan) => ({
       id: vlan.id,
       vid: vlan.vid,
       name: vlan.name ?? '',
-      dhcp: vlan.dhcp_on ? ('on' as const) : ('off' as const),
+      dhcp: modeOf(vlan),
+      ...(vlan.relay_vlan_id === null ? {} : { relayVlan: vlan.relay_vlan_id }),
+      ...servedBy(vlan),
+      ...(peers.has(vlan.id) ? { peers: peers.get(vlan.id) } : {}),
       mtu: vlan.mtu,
       subnets: subnets
         .filter((subnet) => subnet.vlan_id === vlan.id && subnet.managed)
@@ -70,6 +76,11 @@ async function vlans(trx: Transaction<Tables>): Promise<Snapshot['vlans']> {
         })),
     }))
     .filter((vlan) => vlan.subnets.length > 0);
+}
+
+function servedBy(vlan: { primary_rack: string | null; secondary_rack: string | null }): { racks?: string[] } {
+  const racks = [vlan.primary_rack, vlan.secondary_rack].filter((rack) => rack !== null);
+  return racks.length === 0 ? {} : { racks };
 }
 
 interface Reservation {

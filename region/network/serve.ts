@@ -1,40 +1,49 @@
-import {
-  contains,
-  formatIpv4,
-  type Ipv4Network,
-  parseIpv4,
-  type Span,
-  usableSpan,
-} from '@ingot/core/network/address.ts';
+import type { DhcpMode } from '@ingot/contract/rack.ts';
+import { formatIpv4, type Ipv4Network, parseIpv4, type Span, usableSpan } from '@ingot/core/network/address.ts';
 import type { Transaction } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { EXCLUSION_VIOLATION, sqlState } from '../store/pg-error.ts';
 import { Problem } from '../store/problem.ts';
 import type { Tables } from '../store/schema.ts';
-import { rackAddresses, type SubnetSpace, subnetSpace } from './free-addresses.ts';
+import { type SubnetSpace, subnetSpace } from './free-addresses.ts';
 import { ensureSubnet } from './learn.ts';
+import { markVlan } from './mark-vlan.ts';
+import { columnsOf } from './mode.ts';
+import { servingRacks } from './serving-racks.ts';
 import { cidrOf, formatSpan, networkAround, spanSize, subtractSpans } from './spans.ts';
 
 export interface ServeRequest {
   cidr: string;
-  /** Of the dynamic range; both or neither. */
-  start?: string;
-  end?: string;
+  /** `on` unless told. */
+  mode?: DhcpMode;
+  /** Of the dynamic range; both or neither, with `on` and `relay`. */
+  start?: string | undefined;
+  end?: string | undefined;
   gateway?: string;
+  /** With `relay`: CIDR of the network to whose rack requests are relayed. */
+  via?: string | undefined;
+  /** Id or name; `none` takes the rack away. */
+  primary?: string | undefined;
+  secondary?: string | undefined;
 }
 
 export interface Served {
   subnetId: number;
   vlanId: number;
   cidr: string;
-  range: { start: string; end: string };
+  mode: DhcpMode;
+  /** Null where Ingot gives no addresses. */
+  range: { start: string; end: string } | null;
   /** Rack that stands in the network; null while none was seen there. */
   rack: string | null;
+  /** Rack that stands in for the first. */
+  secondary: string | null;
 }
 
 /**
- * Turns DHCP on for a network, which is made when unknown. Without a range: the one it has, else the largest free run in
- * the upper half of its addresses, so that the lower half is left for addresses given to machines. Throws Problem.
+ * Says who gives addresses in a network, which is made when unknown. Where Ingot does, without a range: the one it has, else
+ * the largest free run in the upper half of its addresses, so that the lower half is left for addresses given to machines.
+ * Throws Problem.
  */
 export async function serve(deps: Pick<RegionDeps, 'db' | 'changes'>, request: ServeRequest): Promise<Served> {
   const network = networkAround(request.cidr);
@@ -45,8 +54,13 @@ export async function serve(deps: Pick<RegionDeps, 'db' | 'changes'>, request: S
       'Give a network of at least 8 addresses, 10.0.0.0/24.',
     );
   }
+  const mode = request.mode ?? 'on';
+  const gives = mode === 'on' || mode === 'relay';
   const gateway = request.gateway === undefined ? null : inNetwork(network, 'gateway', request.gateway);
   const asked = askedRange(network, request);
+  if (asked !== null && !gives) {
+    throw invalid('start', `Ingot gives no addresses with mode ${mode}.`, 'Leave the range out.');
+  }
   try {
     const served = await deps.db.transaction().execute(async (trx) => {
       const subnet = await ensureSubnet(trx, network);
@@ -58,27 +72,25 @@ export async function serve(deps: Pick<RegionDeps, 'db' | 'changes'>, request: S
           .where('id', '=', subnet.id)
           .execute();
       }
-      const space = await subnetSpace(trx, subnet.id);
-      if (space === null) throw new Error(`subnet ${subnet.id} was read back as another family`);
-      const range = await ensureRange(trx, subnet.id, space, asked);
-      const here = (await rackAddresses(trx)).filter((rack) => contains(network, rack.address));
+      const range = gives ? await rangeFor(trx, subnet.id, asked) : null;
       const vlan = await trx
         .selectFrom('vlans')
-        .select('primary_rack')
+        .select(['primary_rack', 'secondary_rack'])
         .where('id', '=', subnet.vlanId)
         .executeTakeFirstOrThrow();
-      const rack = vlan.primary_rack ?? here[0]?.rackId ?? null;
+      const now = { primary: vlan.primary_rack, secondary: vlan.secondary_rack };
+      const racks = await servingRacks(trx, network, now, request);
+      const relayVlan = mode === 'relay' ? await relayTarget(trx, network, subnet.vlanId, request.via) : null;
       await trx
         .updateTable('vlans')
-        .set({ dhcp_on: true, relay_vlan_id: null, primary_rack: rack })
+        .set({ ...columnsOf(mode, relayVlan), primary_rack: racks.primary, secondary_rack: racks.secondary })
         .where('id', '=', subnet.vlanId)
         .execute();
-      await trx
-        .insertInto('changes')
-        .values({ kind: 'network', key: String(subnet.id) })
-        .execute();
-      const shown = { start: formatIpv4(range.start), end: formatIpv4(range.end) };
-      return { subnetId: subnet.id, vlanId: subnet.vlanId, cidr: cidrOf(network), range: shown, rack };
+      await markVlan(trx, subnet.vlanId, String(subnet.id));
+      const shown = range && { start: formatIpv4(range.start), end: formatIpv4(range.end) };
+      const { primary: rack, secondary } = racks;
+      const { vlanId } = subnet;
+      return { subnetId: subnet.id, vlanId, cidr: cidrOf(network), mode, range: shown, rack, secondary };
     });
     deps.changes.announce();
     return served;
@@ -86,6 +98,36 @@ export async function serve(deps: Pick<RegionDeps, 'db' | 'changes'>, request: S
     if (sqlState(error) !== EXCLUSION_VIOLATION) throw error;
     throw conflict();
   }
+}
+
+async function rangeFor(trx: Transaction<Tables>, subnetId: number, asked: Span | null): Promise<Span> {
+  const space = await subnetSpace(trx, subnetId);
+  if (space === null) throw new Error(`subnet ${subnetId} was read back as another family`);
+  return await ensureRange(trx, subnetId, space, asked);
+}
+
+/** The VLAN of the network `via`, which must be served itself. */
+async function relayTarget(
+  trx: Transaction<Tables>,
+  network: Ipv4Network,
+  ownVlan: number,
+  via: string | undefined,
+): Promise<number> {
+  const refuse = (why: string) =>
+    new Problem('network.no_relay', { cidr: cidrOf(network), via: via ?? 'nowhere', why }, { field: 'via' });
+  if (via === undefined) throw refuse('no network was named');
+  const around = networkAround(via);
+  const target = await trx
+    .selectFrom('subnets as s')
+    .innerJoin('vlans as v', 'v.id', 's.vlan_id')
+    .select(['v.id', 'v.dhcp_on', 'v.relay_vlan_id'])
+    .where('s.cidr', '=', around === null ? '0.0.0.0/0' : cidrOf(around))
+    .executeTakeFirst();
+  if (target === undefined) throw refuse('that network is not known');
+  if (target.id === ownVlan) throw refuse('both are in the same VLAN');
+  if (target.relay_vlan_id !== null) throw refuse('it is relayed itself');
+  if (!target.dhcp_on) throw refuse('it is not served');
+  return target.id;
 }
 
 function invalid(field: string, message: string, fix: string): Problem {

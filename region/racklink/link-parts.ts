@@ -2,6 +2,7 @@ import type { BootEntry, Evidence, PowerOutcome, PowerWork, Snapshot, ToRegion }
 
 export type LeaseItem = Extract<ToRegion, { type: 'leases' }>['items'][number];
 export type ServiceItem = Extract<ToRegion, { type: 'health' }>['services'][number];
+export type DhcpReport = Omit<Extract<ToRegion, { type: 'dhcp' }>, 'type'>;
 export type Hello = Extract<ToRegion, { type: 'hello' }>;
 
 /** What a link does with the rest of the region. The link itself knows only the protocol, so it can be tested without. */
@@ -22,4 +23,5 @@ export interface LinkParts {
   evidence(rackId: string, items: Evidence[]): Promise<void>;
   leases(rackId: string, items: LeaseItem[]): Promise<void>;
   services(rackId: string, services: ServiceItem[]): Promise<void>;
+  dhcp(rackId: string, report: DhcpReport): Promise<void>;
 }

@@ -53,6 +53,7 @@ async function linked() {
     evidence: async (_rack, items) => void calls.push(`evidence ${items.length}`),
     leases: async () => {},
     services: async () => {},
+    dhcp: async () => {},
   };
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   await once(server, 'listening');

@@ -178,6 +178,8 @@ export function runLink(socket: WebSocket, context: LinkContext): void {
         return parts.leases(rackId, message.items);
       case 'health':
         return parts.services(rackId, message.services);
+      case 'dhcp':
+        return parts.dhcp(rackId, { foreign: message.foreign, pools: message.pools });
       case 'work.done':
         await parts.completeWork(rackId, message.id, message.outcome);
         send({ type: 'work.ack', id: message.id });

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../store/schema.ts';
+import type { Hello } from './link-parts.ts';
 
 type Db = Kysely<Tables>;
 
@@ -38,12 +39,24 @@ export async function saveRack(db: Db, rack: RackRow): Promise<void> {
     .execute();
 }
 
-export async function noteHello(db: Db, rackId: string, version: string, interfaces: unknown): Promise<void> {
-  await db
-    .updateTable('racks')
-    .set({ version, interfaces: JSON.stringify(interfaces), last_seen: sql<Date>`now()` })
-    .where('system_id', '=', rackId)
-    .execute();
+/** What a rack says of itself. A new certificate reaches the other rack of its VLANs with the next snapshot. */
+export async function noteHello(db: Db, hello: Hello): Promise<void> {
+  const { rack, version, interfaces, certificate } = hello;
+  await db.transaction().execute(async (trx) => {
+    const before = await trx.selectFrom('racks').select('certificate').where('system_id', '=', rack).executeTakeFirst();
+    await trx
+      .updateTable('racks')
+      .set({
+        version,
+        interfaces: JSON.stringify(interfaces),
+        last_seen: sql<Date>`now()`,
+        ...(certificate === undefined ? {} : { certificate }),
+      })
+      .where('system_id', '=', rack)
+      .execute();
+    if (certificate === undefined || certificate === before?.certificate) return;
+    await trx.insertInto('changes').values({ kind: 'network', key: rack }).execute();
+  });
 }
 
 export async function noteServices(db: Db, rackId: string, services: unknown): Promise<void> {

@@ -2,6 +2,7 @@ import type { RegionDeps } from '../deps.ts';
 import { recordEvidence } from '../evidence/record.ts';
 import { completePowerWork } from '../lifecycle/power-work.ts';
 import { bootEntries } from '../network/boot-entries.ts';
+import { recordDhcp } from '../network/dhcp-report.ts';
 import { registerRackInterfaces } from '../network/learn.ts';
 import { recordLeases } from '../network/leases.ts';
 import { nextSnapshotVersion, rackSnapshot } from '../network/rack-snapshot.ts';
@@ -15,7 +16,7 @@ export function regionParts(deps: RegionDeps): LinkParts {
     take: (rackId) => takeLink(deps.db, rackId, deps.process),
     beat: (rackId, epoch) => beatLink(deps.db, rackId, epoch),
     drop: (rackId, epoch) => dropLink(deps.db, rackId, epoch),
-    hello: (hello) => noteHello(deps.db, hello.rack, hello.version, hello.interfaces),
+    hello: (hello) => noteHello(deps.db, hello),
     registerInterfaces: (rackId, interfaces) => registerRackInterfaces(deps, rackId, interfaces),
     snapshot: () => rackSnapshot(deps),
     entries: async (systemIds) => {
@@ -31,5 +32,6 @@ export function regionParts(deps: RegionDeps): LinkParts {
     evidence: (rackId, items) => recordEvidence(deps, rackId, items),
     leases: (rackId, items) => recordLeases(deps, rackId, items),
     services: (rackId, services) => noteServices(deps.db, rackId, services),
+    dhcp: (rackId, report) => recordDhcp(deps, rackId, report),
   };
 }

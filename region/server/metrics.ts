@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { RegionDeps } from '../deps.ts';
 import { LINK_FRESH_SECONDS } from '../lifecycle/load.ts';
+import { type ModeColumns, modeOf } from '../network/mode.ts';
 
 /** GET /metrics in Prometheus' text form: this process, its requests, and the site's machines and racks. */
 export function registerMetrics(app: FastifyInstance, deps: RegionDeps): void {
@@ -50,6 +51,35 @@ export function registerMetrics(app: FastifyInstance, deps: RegionDeps): void {
       const { rows } = await sql<{ count: number }>`
         SELECT count(*) AS count FROM rack_work WHERE state <> 'done'`.execute(deps.db);
       this.set(rows[0]?.count ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'ingot_foreign_dhcp_servers',
+    help: 'DHCP servers that are none of ours, by VLAN (database id) and its mode.',
+    labelNames: ['vlan', 'mode'],
+    registers: [registry],
+    async collect() {
+      this.reset();
+      const { rows } = await sql<ModeColumns & { id: number; count: number }>`
+        SELECT v.id, v.dhcp_on, v.dhcp_proxy, v.relay_vlan_id, (SELECT count(*) FROM foreign_dhcp d WHERE d.vlan_id = v.id) AS count
+        FROM vlans v WHERE v.dhcp_probed IS NOT NULL`.execute(deps.db);
+      for (const row of rows) this.set({ vlan: String(row.id), mode: modeOf(row) }, row.count);
+    },
+  });
+  new Gauge({
+    name: 'ingot_dhcp_addresses',
+    help: 'Dynamic addresses by subnet, as its DHCP server counts them: all there are, and those given.',
+    labelNames: ['subnet', 'state'],
+    registers: [registry],
+    async collect() {
+      this.reset();
+      const { rows } = await sql<{ cidr: string; addresses: number; given: number }>`
+        SELECT DISTINCT ON (s.id) s.cidr::text AS cidr, d.addresses, d.given
+        FROM dhcp_pools d JOIN subnets s ON s.id = d.subnet_id ORDER BY s.id, d.updated DESC`.execute(deps.db);
+      for (const { cidr, addresses, given } of rows) {
+        this.set({ subnet: cidr, state: 'all' }, addresses);
+        this.set({ subnet: cidr, state: 'given' }, given);
+      }
     },
   });
   new Gauge({

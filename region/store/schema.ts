@@ -113,6 +113,15 @@ export interface DomainsTable {
   ttl: number | null;
 }
 
+export interface DhcpPoolsTable {
+  subnet_id: number;
+  rack_id: string;
+  addresses: number;
+  given: number;
+  refused_at: Date | null;
+  updated: Generated<Date>;
+}
+
 export interface EventsTable {
   id: GeneratedAlways<number>;
   xid: Generated<string>;
@@ -372,6 +381,7 @@ export interface RacksTable {
   version: Generated<string>;
   interfaces: GeneratedJson;
   services: GeneratedJson;
+  certificate: string | null;
   last_seen: Date | null;
   created: Generated<Date>;
 }
@@ -425,6 +435,15 @@ export interface SpacesTable {
   id: GeneratedAlways<number>;
   name: string;
   description: Generated<string>;
+}
+
+export interface ForeignDhcpTable {
+  vlan_id: number;
+  address: string;
+  mac: string;
+  rack_id: string;
+  first_seen: Generated<Date>;
+  seen: Generated<Date>;
 }
 
 export interface SshKeysTable {
@@ -482,7 +501,9 @@ export interface VlansTable {
   description: Generated<string>;
   mtu: Generated<number>;
   dhcp_on: Generated<boolean>;
+  dhcp_proxy: Generated<boolean>;
   external_dhcp: string | null;
+  dhcp_probed: Date | null;
   primary_rack: string | null;
   secondary_rack: string | null;
   relay_vlan_id: number | null;
@@ -504,11 +525,13 @@ export interface Tables {
   block_devices: BlockDevicesTable;
   body_dirty: BodyDirtyTable;
   changes: ChangesTable;
+  dhcp_pools: DhcpPoolsTable;
   domains: DomainsTable;
   events: EventsTable;
   evidence: EvidenceTable;
   fabrics: FabricsTable;
   filesystems: FilesystemsTable;
+  foreign_dhcp: ForeignDhcpTable;
   image_files: ImageFilesTable;
   images: ImagesTable;
   instance_tokens: InstanceTokensTable;

@@ -2,7 +2,7 @@ import { commit, markNetwork } from '../change.ts';
 import { type Fabric, loadAtlas, subnetsOfVlans, type Vlan, vlansOfFabric } from '../network/atlas.ts';
 import { fabricObject, vlanObject } from '../network/render.ts';
 import { findFabrics, resolveOne } from '../network/specifier.ts';
-import { vlanFields } from '../network/vlan-form.ts';
+import { vlanFields, withDhcpRules } from '../network/vlan-form.ts';
 import { crud, EMPTY, json, parameter, type Reply, type Resource, type UserCall } from '../table.ts';
 import { badRequest, invalidField, noMatch, REQUIRED } from '../wire/errors.ts';
 import { lastOf } from '../wire/values.ts';
@@ -136,7 +136,8 @@ async function createVlan(call: UserCall): Promise<Reply> {
 
 async function updateVlan(call: UserCall): Promise<Reply> {
   const vlan = await vlanOf(call);
-  const fields = withoutUndefined(await vlanFields(call, await loadAtlas(db(call))));
+  const asked = withoutUndefined(await vlanFields(call, await loadAtlas(db(call))));
+  const fields = await withDhcpRules(call, vlan, asked);
   if (Object.keys(fields).length > 0) {
     await commit(
       call.deps,
