@@ -22,6 +22,10 @@ export interface Exchange {
    * the BMC stays silent; what `accept` throws ends the exchange.
    */
   ask<T>(build: (sending: number) => Buffer, accept: (frame: Frame) => T | null, tries?: number): Promise<T>;
+  /** Sends one packet once. */
+  send(packet: Buffer): void;
+  /** What `accept` makes of the frames that come within `ms` milliseconds; null when that is nothing. Throws as `ask`. */
+  listen<T>(accept: (frame: Frame) => T | null, ms: number): Promise<T | null>;
   close(): void;
 }
 
@@ -36,9 +40,11 @@ export async function openExchange(
   const socket: Socket = createSocket(address.family === 6 ? 'udp6' : 'udp4');
   let onFrame: ((frame: Frame) => void) | null = null;
   let onError: ((error: Error) => void) | null = null;
+  let unreadable = 0;
   socket.on('message', (bytes) => {
     const frame = decodeFrame(bytes);
     if (frame) onFrame?.(frame);
+    else unreadable += 1;
   });
   socket.on('error', (error) => onError?.(error));
   await new Promise<void>((resolve, reject) => {
@@ -50,46 +56,77 @@ export async function openExchange(
   });
   onError = null;
 
+  const left = () => deadline - performance.now();
+
+  /** Runs until `accept` takes a frame, the socket fails or the caller gives up; `begin` may end it too. */
+  function attend<T>(
+    accept: (frame: Frame) => T | null,
+    begin: (end: {
+      resolve(value: T | null): void;
+      fail(message: string): void;
+      after(ms: number, then: () => void): void;
+    }) => void,
+  ): Promise<T | null> {
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const settle = (end: () => void) => {
+        clearTimeout(timer);
+        onFrame = null;
+        onError = null;
+        signal?.removeEventListener('abort', onAbort);
+        end();
+      };
+      const fail = (message: string) => settle(() => reject(new IpmiFailure('connection', message)));
+      const onAbort = () => fail('cancelled');
+      onFrame = (frame) => {
+        try {
+          const answer = accept(frame);
+          if (answer !== null) settle(() => resolve(answer));
+        } catch (error) {
+          settle(() => reject(error));
+        }
+      };
+      // A closed port is told by ICMP: no use in waiting for it.
+      onError = (error) => fail(`connection refused: ${error.message}`);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal?.aborted) {
+        onAbort();
+        return;
+      }
+      const after = (ms: number, then: () => void) => {
+        timer = setTimeout(then, ms);
+      };
+      begin({ resolve: (value) => settle(() => resolve(value)), fail, after });
+    });
+  }
+
   return {
-    ask: (build, accept, tries = patience.tries) =>
-      new Promise((resolve, reject) => {
-        let sendings = 0;
-        let timer: NodeJS.Timeout | undefined;
-        const settle = (end: () => void) => {
-          clearTimeout(timer);
-          onFrame = null;
-          onError = null;
-          signal?.removeEventListener('abort', onAbort);
-          end();
-        };
-        const fail = (message: string) => settle(() => reject(new IpmiFailure('connection', message)));
-        const onAbort = () => fail('cancelled');
+    ask: async (build, accept, tries = patience.tries) => {
+      let sendings = 0;
+      const answer = await attend(accept, ({ fail, after }) => {
         const send = () => {
-          const left = deadline - performance.now();
-          if (sendings >= tries || left <= 0) {
-            fail('connection timeout');
+          if (sendings >= tries || left() <= 0) {
+            fail(timeout());
             return;
           }
           socket.send(build(sendings));
-          timer = setTimeout(send, Math.min(patience.firstWaitMs * 2 ** sendings, left));
+          after(Math.min(patience.firstWaitMs * 2 ** sendings, left()), send);
           sendings += 1;
         };
-        onFrame = (frame) => {
-          try {
-            const answer = accept(frame);
-            if (answer !== null) settle(() => resolve(answer));
-          } catch (error) {
-            settle(() => reject(error));
-          }
-        };
-        // A closed port is told by ICMP: no use in waiting for it.
-        onError = (error) => fail(`connection refused: ${error.message}`);
-        signal?.addEventListener('abort', onAbort, { once: true });
-        if (signal?.aborted) onAbort();
-        else send();
-      }),
+        send();
+      });
+      if (answer === null) throw new IpmiFailure('connection', timeout());
+      return answer;
+    },
+    send: (packet) => socket.send(packet),
+    listen: (accept, ms) =>
+      attend(accept, ({ resolve, after }) => after(Math.max(0, Math.min(ms, left())), () => resolve(null))),
     close: () => socket.close(),
   };
+
+  function timeout(): string {
+    return unreadable === 0 ? 'connection timeout' : `connection timeout (${unreadable} answers were no IPMI packets)`;
+  }
 }
 
 /** A resolver that hangs must not hold the caller longer than a silent BMC would. */

@@ -14,6 +14,10 @@ export class IpmiFailure extends Error {
   }
 }
 
+/** What that command is called in messages. */
+export const SET_PRIVILEGE = 'set session privilege';
+export const SUITE_UNAVAILABLE = 'cipher suite id unavailable';
+
 /** RMCP+ status codes of Open Session and RAKP replies: IPMI 2.0 table 13-15. */
 export function statusFailure(status: number): IpmiFailure {
   switch (status) {
@@ -23,7 +27,7 @@ export function statusFailure(status: number): IpmiFailure {
     case 0x05:
     case 0x10:
     case 0x11:
-      return new IpmiFailure('setting', 'cipher suite id unavailable');
+      return new IpmiFailure('setting', SUITE_UNAVAILABLE);
     case 0x09:
     case 0x0a:
       return new IpmiFailure('auth', 'privilege level cannot be obtained for this user');
@@ -40,6 +44,10 @@ export function statusFailure(status: number): IpmiFailure {
 
 /** Completion codes of commands: IPMI 2.0 table 5-2. `what` names the command for the reader. */
 export function completionFailure(code: number, what: string): IpmiFailure {
+  // Codes of Set Session Privilege alone (IPMI 2.0 §22.18).
+  if (what === SET_PRIVILEGE && code >= 0x80 && code <= 0x82) {
+    return new IpmiFailure('auth', 'privilege level cannot be obtained for this user');
+  }
   switch (code) {
     case 0xc0:
     case 0xc3:

@@ -24,7 +24,7 @@ const AUTHENTICATED = 0x40;
 export type Frame =
   /** IPMI 1.5 wrapper without authentication: only the question for the channel's capabilities. */
   | { kind: 'plain'; message: Buffer }
-  /** RMCP+ before the session stands. */
+  /** RMCP+ outside of a session: its opening, and (payload type `ipmi`) commands that need none. */
   | { kind: 'setup'; payloadType: number; payload: Buffer }
   /** RMCP+ within a session; still sealed. */
   | { kind: 'session'; sessionId: number; sequence: number; sealed: Buffer };

@@ -60,6 +60,19 @@ export function decodeReply(bytes: Buffer, ignoreChecksums = false): IpmiReply |
   return message && { ...message.head, completion: bytes[6] ?? 0, data: bytes.subarray(7, -1) };
 }
 
+/** The reply to that very request; null for any other message. */
+export function replyTo(
+  message: Buffer,
+  netFn: number,
+  command: number,
+  sequence: number,
+  ignoreChecksums: boolean,
+): IpmiReply | null {
+  const reply = decodeReply(message, ignoreChecksums);
+  const matches = reply?.netFn === netFn + 1 && reply.command === command && reply.sequence === sequence;
+  return matches ? reply : null;
+}
+
 /** The BMC's side. */
 export function decodeRequest(bytes: Buffer): IpmiRequest | null {
   const message = decodeMessage(bytes, 7, false);

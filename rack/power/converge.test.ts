@@ -224,7 +224,9 @@ describe('ipmi parameters', () => {
       privilege: 'OPERATOR',
       opensesspriv: true,
     });
-    expect([target.suite.id, target.kg?.length]).toEqual([3, 20]);
+    expect([target.suite, target.kg?.length]).toEqual(['best', 20]);
+    const chosen = await ipmiTarget({ power_address: 'a', cipher_suite_id: '17' });
+    expect(chosen.suite).toMatchObject({ id: 17, hash: 'sha256' });
   });
   it.each([
     [{}, 'power_address'],

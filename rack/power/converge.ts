@@ -21,6 +21,8 @@ export const SOFT_OFF_MS = 60_000;
 /** How soon a state is asked for again while it changes. A machine that obeys at once costs no wait at all. */
 const POLL_MS = [300, 300, 300, 500, 800, 1000];
 const SLOW_POLL_MS = 2000;
+/** How often a BMC that cannot be reached is asked for a soft-off before the hard one is tried. */
+const SOFT_TRIES = 2;
 
 /**
  * Makes the power what the work wants and looks whether it is so. Never rejects.
@@ -155,13 +157,21 @@ async function offSoftly(
   call: PowerCall,
   options: ConvergeOptions,
 ): Promise<boolean> {
-  try {
-    if ((await off(true)) === 'already' || !driver.schema.queryable) return true;
-  } catch (error) {
-    if (!(error instanceof PowerFailure) || !isRetryable(error.failure)) throw error;
-    call.note(error.message);
-    return false;
+  let sent = false;
+  for (const wait of driver.retryWaitsMs.slice(0, SOFT_TRIES)) {
+    try {
+      if ((await off(true)) === 'already' || !driver.schema.queryable) return true;
+      sent = true;
+      break;
+    } catch (error) {
+      if (!(error instanceof PowerFailure) || !isRetryable(error.failure)) throw error;
+      call.note(error.message);
+      if (error.failure === 'action') return false;
+      // It may have arrived: a hard off now would cut the power under a system that is on its way down.
+      if (await comesTo('off', wait, work, driver, call, options)) return true;
+    }
   }
+  if (!sent) return false;
   if (await comesTo('off', options.softOffMs, work, driver, call, options)) return true;
   call.note(`the operating system did not switch off in ${options.softOffMs / 1000} s: switching off hard`);
   return false;

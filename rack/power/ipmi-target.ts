@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { parseBmcAddress } from '@ingot/protocols/ipmi/address.ts';
-import type { IpmiTarget, Privilege } from '@ingot/protocols/ipmi/session.ts';
+import type { Privilege } from '@ingot/protocols/ipmi/privilege.ts';
+import type { IpmiTarget } from '@ingot/protocols/ipmi/session.ts';
 import { cipherSuite } from '@ingot/protocols/ipmi/suite.ts';
 import { type Parameters, PowerFailure } from './driver.ts';
 
 const PRIVILEGES: readonly Privilege[] = ['USER', 'OPERATOR', 'ADMIN'];
-const DEFAULT_SUITE = '3';
 
 /** MAAS's parameter names → what the client wants. Throws PowerFailure('setting') naming the field. */
 export async function ipmiTarget(parameters: Parameters): Promise<IpmiTarget> {
@@ -16,9 +16,10 @@ export async function ipmiTarget(parameters: Parameters): Promise<IpmiTarget> {
   if (address === '') throw bad('power_address', 'is empty');
   const where = parseBmcAddress(address);
   if (where === null) throw bad('power_address', `is not an address or host name, with or without a port: ${address}`);
-  const suiteId = text('cipher_suite_id') || DEFAULT_SUITE;
-  const suite = cipherSuite(Number(suiteId));
-  if (suite === null) throw bad('cipher_suite_id', `${suiteId} is not spoken; use 3 or 17`);
+  const suiteId = text('cipher_suite_id');
+  // A suite that was written down is kept to; nobody's choice is the best that both ends have.
+  const suite = suiteId === '' ? 'best' : cipherSuite(Number(suiteId));
+  if (suite === null) throw bad('cipher_suite_id', `${suiteId} is not spoken; use 3, 17 or none (the best of both)`);
   const level = text('privilege_level') || 'OPERATOR';
   const privilege = PRIVILEGES.find((each) => each === level);
   if (!privilege) throw bad('privilege_level', `is none of USER, OPERATOR, ADMIN: ${level}`);
