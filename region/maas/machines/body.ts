@@ -1,6 +1,6 @@
 import { STATUS_LABELS, STATUS_NUMBERS, STATUSES, type Status } from '@ingot/core/machine/status.ts';
 import { API_PREFIX } from '../describe.ts';
-import { float, type Json } from '../wire/json.ts';
+import { float, type Json, shared } from '../wire/json.ts';
 import { blockDeviceObject, bootDiskOf } from './disks.ts';
 import { eventLabel } from './event-labels.ts';
 import { addressesOf, defaultGateways, interfaceObject } from './interfaces.ts';
@@ -17,7 +17,7 @@ export function machineObject(all: MachineAggregates, row: MachineRow): JsonObje
   const boot = interfaces.find((nic) => nic.id === row.boot_interface_id) ?? interfaces[0];
   const disks = all.disks.get(row.id) ?? [];
   const bootDisk = bootDiskOf(disks, row.boot_disk_id);
-  const devices = disks.map((disk) => blockDeviceObject(all, owner, disk));
+  const devices = disks.map((disk) => shared(blockDeviceObject(all, owner, disk)));
   const physical = disks.filter((disk) => disk.type === 'physical');
   const nic = (nicRow: (typeof interfaces)[number]): JsonObject => interfaceObject(all, row.system_id, nicRow);
   return {

@@ -3,6 +3,7 @@ import type { Tables } from '../../store/schema.ts';
 import type { Person } from '../table.ts';
 import { noMatch } from '../wire/errors.ts';
 import { demand, type Guarded, type Permission } from './permissions.ts';
+import { isMarked } from './stored.ts';
 
 export interface FoundMachine extends Guarded {
   id: number;
@@ -27,24 +28,42 @@ export async function findMachine(
   permission: Permission,
   model = 'Machine',
 ): Promise<FoundMachine> {
-  const row = await db
-    .selectFrom('machines')
-    .select([
-      'id',
-      'system_id',
-      'hostname',
-      'status',
-      'owner_id',
-      'locked',
-      'power_type',
-      'osystem',
-      'distro_series',
-      'architecture',
-      'agent_name',
-    ])
-    .where('system_id', '=', systemId)
-    .executeTakeFirst();
+  const row = await select(db, systemId).executeTakeFirst();
   if (row === undefined) throw noMatch(model);
   demand(person, permission, row);
   return row;
+}
+
+/** The same with the stored body, in the same query; null when it is missing or a change since then is marked. */
+export async function findWithBody(
+  db: Kysely<Tables>,
+  person: Person,
+  systemId: string,
+): Promise<FoundMachine & { body: string | null }> {
+  const row = await select(db, systemId)
+    .leftJoin('machine_bodies as b', 'b.machine_id', 'm.id')
+    .select(['b.body', isMarked.as('stale')])
+    .executeTakeFirst();
+  if (row === undefined) throw noMatch('Machine');
+  demand(person, 'view', row);
+  return { ...row, body: row.stale ? null : row.body };
+}
+
+function select(db: Kysely<Tables>, systemId: string) {
+  return db
+    .selectFrom('machines as m')
+    .select([
+      'm.id',
+      'm.system_id',
+      'm.hostname',
+      'm.status',
+      'm.owner_id',
+      'm.locked',
+      'm.power_type',
+      'm.osystem',
+      'm.distro_series',
+      'm.architecture',
+      'm.agent_name',
+    ])
+    .where('m.system_id', '=', systemId);
 }

@@ -6,7 +6,7 @@ import { machineObject } from './body.ts';
 import { loadAggregates } from './load.ts';
 
 /** Machines rendered in one transaction: bounds memory and how long marks stay locked. */
-const BATCH = 200;
+const BATCH = 50;
 const TRIES = 4;
 const FOREIGN_KEY_VIOLATION = '23503';
 
@@ -32,16 +32,27 @@ export async function drainBodies(db: Kysely<Tables>, limit: number): Promise<nu
   return rows.length;
 }
 
-/** The current body of one machine as JSON text; null when there is no such machine. Two queries when nothing changed. */
+/** The current body of one machine as JSON text; null when there is no such machine. One query when nothing changed. */
 export async function storedBody(db: Kysely<Tables>, machineId: number): Promise<string | null> {
+  const stored = await bodyRow(db, machineId);
+  if (stored === undefined) return null;
+  if (stored.body !== null && !stored.stale) return stored.body;
   await freshen(db, [machineId]);
-  const row = await db
-    .selectFrom('machine_bodies')
-    .select('body')
-    .where('machine_id', '=', machineId)
-    .executeTakeFirst();
-  return row?.body ?? null;
+  return (await bodyRow(db, machineId))?.body ?? null;
 }
+
+/** What is stored, and whether a change since then is marked; one statement, so one moment. */
+async function bodyRow(db: Kysely<Tables>, machineId: number) {
+  return await db
+    .selectFrom('machines as m')
+    .leftJoin('machine_bodies as b', 'b.machine_id', 'm.id')
+    .select(['b.body', isMarked.as('stale')])
+    .where('m.id', '=', machineId)
+    .executeTakeFirst();
+}
+
+/** A mark lies on the machine of alias `m`. */
+export const isMarked = sql<boolean>`EXISTS (SELECT 1 FROM body_dirty x WHERE x.machine_id = m.id)`;
 
 async function staleOf(db: Kysely<Tables>, ids: readonly number[]): Promise<number[]> {
   if (ids.length === 0) return [];

@@ -1,29 +1,55 @@
 import { Readable } from 'node:stream';
 import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
+import type { RegionDeps } from '../../deps.ts';
+import { freshen } from './stored.ts';
 
 /** PostgreSQL's binary COPY: an 11-byte signature, flags and header extension length (both int32). */
 const HEADER_BYTES = 19;
-/** A COPY waits for its reader; the pool's usual limit would cut a long list on a slow line. */
+/** A COPY waits for its reader; the pool's usual limit would cut a list on a slow line. */
 const LONGEST_MS = 120_000;
 const SEPARATOR = Buffer.from(',\n');
+/** Machines of the first part: few, so that the first byte is there at once even when all of them are stale. */
+const FIRST = 10;
+/** Machines of each further part. Between parts the connection is free for others, and no snapshot is held. */
+const PART = 200;
+
+type Deps = Pick<RegionDeps, 'db' | 'pool'>;
 
 /**
- * The JSON list of stored bodies, streamed from PostgreSQL to the socket without being parsed or escaped. `ids` in the
- * order of the answer; they must be current (see freshen). The connection goes back to the pool at the end; when the
- * reader goes away early it is closed instead, since a COPY cannot be abandoned politely.
+ * The JSON list of the machines' bodies, streamed from PostgreSQL to the socket without being parsed or escaped. `ids`
+ * in the order of the answer; part by part they are brought up to date and copied, so memory is bounded whatever the
+ * length. Fails before the first byte when the first part cannot be rendered; later the answer breaks off.
  */
-export function streamBodies(pool: pg.Pool, ids: readonly number[]): Readable {
-  if (ids.length === 0) return Readable.from([Buffer.from('[]')]);
-  return Readable.from(listChunks(pool, ids), { objectMode: false });
+export async function streamBodies(deps: Deps, ids: readonly number[]): Promise<Readable> {
+  await freshen(deps.db, ids.slice(0, FIRST));
+  return Readable.from(listChunks(deps, ids), { objectMode: false });
 }
 
-async function* listChunks(pool: pg.Pool, ids: readonly number[]): AsyncGenerator<Buffer> {
+async function* listChunks({ db, pool }: Deps, ids: readonly number[]): AsyncGenerator<Buffer> {
+  yield Buffer.from('[\n');
+  let first = true;
+  for (let start = 0, size = FIRST; start < ids.length; start += size, size = PART) {
+    const part = ids.slice(start, start + size);
+    if (start > 0) await freshen(db, part);
+    for await (const body of copied(pool, part)) {
+      if (!first) yield SEPARATOR;
+      first = false;
+      yield body;
+    }
+  }
+  yield Buffer.from('\n]');
+}
+
+/**
+ * The stored bodies of these machines. The connection goes back to the pool at the end; when the reader goes away early
+ * it is closed instead, since a COPY cannot be abandoned politely.
+ */
+async function* copied(pool: pg.Pool, ids: readonly number[]): AsyncGenerator<Buffer> {
   const client = await pool.connect();
   let finished = false;
   try {
-    await client.query('BEGIN READ ONLY');
-    await client.query(`SET LOCAL statement_timeout = ${LONGEST_MS}`);
+    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${LONGEST_MS}`);
     // COPY takes no parameters; the ids are integers of ours.
     const list = ids.map((id) => Math.trunc(id)).join(',');
     const source = client.query(
@@ -31,16 +57,9 @@ async function* listChunks(pool: pg.Pool, ids: readonly number[]): AsyncGenerato
         `COPY (SELECT b.body FROM machine_bodies b WHERE b.machine_id IN (${list}) ORDER BY b.machine_id) TO STDOUT (FORMAT binary)`,
       ),
     );
-    yield Buffer.from('[\n');
-    let first = true;
-    for await (const body of tuples(source)) {
-      if (!first) yield SEPARATOR;
-      first = false;
-      yield body;
-    }
+    yield* tuples(source);
     await client.query('COMMIT');
     finished = true;
-    yield Buffer.from('\n]');
   } finally {
     client.release(!finished);
   }

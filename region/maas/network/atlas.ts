@@ -14,15 +14,26 @@ export interface Atlas {
   subnets: ReadonlyMap<number, Subnet>;
 }
 
-/** Four queries, whatever the size. */
+/** The last plan with the rows it was made of. A value made of equal rows is equal, whosever rows they were. */
+let latest: { rows: string; atlas: Atlas } | null = null;
+
+/**
+ * Four queries, whatever the size. An unchanged plan gives the object of the last time, so that what was made of it
+ * (the texts of VLANs and subnets) stays known.
+ */
 export async function loadAtlas(db: Kysely<Tables>): Promise<Atlas> {
-  const [fabrics, vlans, spaces, subnets] = await Promise.all([
+  const all = await Promise.all([
     db.selectFrom('fabrics').selectAll().orderBy('id').execute(),
     db.selectFrom('vlans').selectAll().orderBy('id').execute(),
     db.selectFrom('spaces').selectAll().orderBy('id').execute(),
     db.selectFrom('subnets').selectAll().orderBy('id').execute(),
   ]);
-  return { fabrics: byId(fabrics), vlans: byId(vlans), spaces: byId(spaces), subnets: byId(subnets) };
+  const rows = JSON.stringify(all);
+  if (latest?.rows === rows) return latest.atlas;
+  const [fabrics, vlans, spaces, subnets] = all;
+  const atlas = { fabrics: byId(fabrics), vlans: byId(vlans), spaces: byId(spaces), subnets: byId(subnets) };
+  latest = { rows, atlas };
+  return atlas;
 }
 
 function byId<Row extends { id: number }>(rows: Row[]): Map<number, Row> {

@@ -1,5 +1,5 @@
 import { API_PREFIX } from '../describe.ts';
-import type { Json } from '../wire/json.ts';
+import { type Json, shared } from '../wire/json.ts';
 import {
   type Atlas,
   type Fabric,
@@ -16,8 +16,37 @@ import {
 
 type JsonObject = { readonly [key: string]: Json };
 
-/** VLAN object of api-2.0-objects §5; a relay is nested one level, relays of relays do not exist. */
-export function vlanObject(atlas: Atlas, vlan: Vlan, nested = false): JsonObject {
+/** Objects of an atlas that were made already: nearly every interface of every machine nests one of a few. */
+interface Made {
+  vlans: Map<Vlan, JsonObject>;
+  subnets: Map<Subnet, JsonObject>;
+}
+
+const made = new WeakMap<Atlas, Made>();
+
+function madeOf(atlas: Atlas): Made {
+  const known = made.get(atlas);
+  if (known !== undefined) return known;
+  const fresh: Made = { vlans: new Map(), subnets: new Map() };
+  made.set(atlas, fresh);
+  return fresh;
+}
+
+function once<Key>(known: Map<Key, JsonObject>, key: Key, make: () => JsonObject): JsonObject {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const object = shared(make());
+  known.set(key, object);
+  return object;
+}
+
+/** VLAN object of api-2.0-objects §5. */
+export function vlanObject(atlas: Atlas, vlan: Vlan): JsonObject {
+  return once(madeOf(atlas).vlans, vlan, () => makeVlan(atlas, vlan, false));
+}
+
+/** A relay is nested one level, relays of relays do not exist. */
+function makeVlan(atlas: Atlas, vlan: Vlan, nested: boolean): JsonObject {
   const fabric = atlas.fabrics.get(vlan.fabric_id);
   const relay = vlan.relay_vlan_id === null || nested ? undefined : atlas.vlans.get(vlan.relay_vlan_id);
   return {
@@ -31,7 +60,7 @@ export function vlanObject(atlas: Atlas, vlan: Vlan, nested = false): JsonObject
     external_dhcp: vlan.external_dhcp,
     primary_rack: vlan.primary_rack,
     secondary_rack: vlan.secondary_rack,
-    relay_vlan: relay === undefined ? null : vlanObject(atlas, relay, true),
+    relay_vlan: relay === undefined ? null : makeVlan(atlas, relay, true),
     space: spaceNameOf(atlas, vlan),
     resource_uri: `${API_PREFIX}vlans/${vlan.id}/`,
   };
@@ -48,6 +77,10 @@ export function fabricObject(atlas: Atlas, fabric: Fabric): JsonObject {
 }
 
 export function subnetObject(atlas: Atlas, subnet: Subnet): JsonObject {
+  return once(madeOf(atlas).subnets, subnet, () => makeSubnet(atlas, subnet));
+}
+
+function makeSubnet(atlas: Atlas, subnet: Subnet): JsonObject {
   const vlan = atlas.vlans.get(subnet.vlan_id);
   return {
     id: subnet.id,

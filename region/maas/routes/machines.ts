@@ -6,7 +6,7 @@ import * as collection from '../machines/collection.ts';
 import { machineDetails } from '../machines/details.ts';
 import { findMachine } from '../machines/find.ts';
 import { createByForm, updateByForm } from '../machines/form.ts';
-import { oneMachine } from '../machines/list.ts';
+import { readMachineBody } from '../machines/list.ts';
 import * as operations from '../machines/operations.ts';
 import type { Permission } from '../machines/permissions.ts';
 import { queryPower } from '../machines/power-query.ts';
@@ -28,7 +28,7 @@ const system = (call: UserCall): string => call.path.system_id ?? '';
 const find = (call: UserCall, permission: Permission) => findMachine(call.deps.db, call.user, system(call), permission);
 
 export async function readMachine(call: UserCall): Promise<Reply> {
-  return await oneMachine(call.deps, (await find(call, 'view')).id);
+  return await readMachineBody(call, system(call));
 }
 
 export async function readPower(call: UserCall): Promise<Reply> {
