@@ -6,6 +6,8 @@ export interface PowerCall {
   signal: AbortSignal;
   /** The machine that is meant: some services of a site are told. */
   systemId: string;
+  /** SMBIOS UUID of the machine, where it is known. */
+  hardwareUuid?: string | null;
   note(text: string): void;
 }
 

@@ -7,8 +7,10 @@ import type { PowerDriver } from './driver.ts';
 import { ipmiDriver } from './ipmi-driver.ts';
 import type { Journal } from './journal.ts';
 import { manualDriver } from './manual-driver.ts';
+import { redfishDriver } from './redfish-driver.ts';
+import { webhookDriver } from './webhook-driver.ts';
 
-export const DRIVERS: readonly PowerDriver[] = [ipmiDriver, manualDriver];
+export const DRIVERS: readonly PowerDriver[] = [ipmiDriver, manualDriver, redfishDriver, webhookDriver];
 
 export interface PowerWorker {
   /** Takes work in; the same id again is the same work. */
@@ -96,7 +98,7 @@ export function createPowerWorker(options: PowerWorkerOptions): PowerWorker {
         : await convergePower(
             work,
             driver,
-            { signal, note, systemId: work.systemId },
+            { signal, note, systemId: work.systemId, hardwareUuid: work.hardwareUuid ?? null },
             {
               sleep: (ms, abort) => delay(ms, undefined, { signal: abort }).then(() => undefined),
               now: () => performance.now(),

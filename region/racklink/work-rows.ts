@@ -31,6 +31,7 @@ export async function takeWork(
     soft: boolean;
     boot_from: string | null;
     bios_boot_method: string | null;
+    hardware_uuid: string | null;
   }>`
     WITH open AS (
       SELECT id FROM rack_work
@@ -41,7 +42,7 @@ export async function takeWork(
     UPDATE rack_work w SET state = 'sent', sent = coalesce(w.sent, now())
     FROM open, machines m
     WHERE w.id = open.id AND m.id = w.machine_id
-    RETURNING w.id, m.system_id, w.attempt_id, w.generation, w.action, w.soft, w.boot_from, m.bios_boot_method
+    RETURNING w.id, m.system_id, w.attempt_id, w.generation, w.action, w.soft, w.boot_from, m.bios_boot_method, m.hardware_uuid
   `.execute(deps.db);
   const work: PowerWork[] = [];
   for (const row of rows.sort((a, b) => a.id - b.id)) {
@@ -62,6 +63,7 @@ export async function takeWork(
       bootFrom: row.boot_from === 'network' || row.boot_from === 'disk' ? row.boot_from : null,
       firmware: row.bios_boot_method === 'uefi' ? 'uefi' : row.bios_boot_method === 'pxe' ? 'bios' : 'auto',
       powerType: type,
+      hardwareUuid: row.hardware_uuid,
       parameters,
     });
   }
