@@ -48,6 +48,13 @@ export type Applied =
   | { ok: true; machine: MachineState; events: DomainEvent[]; note?: 'no-op' | 'stale' }
   | { ok: false; refused: Refusal[] };
 
+/** A command to one of several machines. */
+export interface Wanted {
+  systemId: string;
+  command: Command;
+  caller?: Caller;
+}
+
 /** The one way to change a machine's state: transaction, row lock, load, core decide, save row + effects + events. */
 export interface Door {
   /**
@@ -61,6 +68,12 @@ export interface Door {
     caller?: Caller,
     alongside?: (trx: Transaction<Tables>) => Promise<boolean>,
   ): Promise<Applied>;
+  /**
+   * Commands to different machines in one transaction, each decided by itself; the outcomes in the order given. Null:
+   * there is no such machine or, without `wait`, somebody else holds it at the moment. What one command's effects
+   * cannot carry out rolls all of them back and throws, so it is for commands without such effects.
+   */
+  applyEach(wanted: readonly Wanted[], wait: boolean): Promise<(Applied | null)[]>;
   /** Load without lock, for guards and explain. Null when unknown. */
   load(systemId: string): Promise<MachineState | null>;
 }

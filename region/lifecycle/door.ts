@@ -1,16 +1,16 @@
-import type { Command, Decide, DecideContext } from '@ingot/core/machine/model.ts';
+import type { Command, Decide, DecideContext, Decision } from '@ingot/core/machine/model.ts';
 import { type Kysely, sql, type Transaction } from 'kysely';
-import type { Applied, Caller, Door, Sealer } from '../deps.ts';
+import type { Applied, Caller, Door, Sealer, Wanted } from '../deps.ts';
 import { markMachines } from '../store/mark.ts';
 import { NotFound } from '../store/not-found.ts';
 import { isWorthRetrying } from '../store/pg-error.ts';
 import type { Tables } from '../store/schema.ts';
 import { readSettings, type Settings } from '../store/settings.ts';
 import { carryOut } from './effects/carry-out.ts';
-import { type LoadedMachine, loadMachine } from './load.ts';
+import { type LoadedMachine, loadLocked, loadMachine } from './load.ts';
 import { Refused } from './refused.ts';
-import { saveMachine } from './save.ts';
-import { writeEvents } from './write-events.ts';
+import { isRowOnly, saveMachine, saveRows } from './save.ts';
+import { type Told, writeEvents, writeEventsOf } from './write-events.ts';
 
 /** Two transactions can meet; four times in a row means that something else is wrong. */
 const TRIES = 4;
@@ -30,21 +30,33 @@ export function createDoor(parts: DoorParts): Door {
       return (await loadMachine(parts.db, systemId, false))?.state ?? null;
     },
     async apply(systemId, command, caller, alongside) {
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          const outcome = await parts.db
-            .transaction()
-            .execute((trx) => once(parts, trx, systemId, command, caller, alongside));
-          if (outcome.changed) parts.committed(outcome.due);
-          return outcome.applied;
-        } catch (error) {
-          if (error instanceof Refused) return { ok: false, refused: [error.refusal] };
-          if (attempt >= TRIES || !isWorthRetrying(error)) throw error;
-          await new Promise((resolve) => setTimeout(resolve, 10 * attempt * (1 + Math.random())));
-        }
+      try {
+        const outcome = await retried(parts, (trx) => once(parts, trx, systemId, command, caller, alongside));
+        if (outcome.changed) parts.committed(outcome.due);
+        return outcome.applied;
+      } catch (error) {
+        if (error instanceof Refused) return { ok: false, refused: [error.refusal] };
+        throw error;
       }
     },
+    async applyEach(wanted, wait) {
+      if (wanted.length === 0) return [];
+      const { applied, changed, due } = await retried(parts, (trx) => onceEach(parts, trx, wanted, wait));
+      if (changed) parts.committed(due);
+      return applied;
+    },
   };
+}
+
+async function retried<Result>(parts: DoorParts, work: (trx: Transaction<Tables>) => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await parts.db.transaction().execute(work);
+    } catch (error) {
+      if (attempt >= TRIES || !isWorthRetrying(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10 * attempt * (1 + Math.random())));
+    }
+  }
 }
 
 interface Outcome {
@@ -67,12 +79,13 @@ async function once(
     return { applied: { ok: true, machine: loaded.state, events: [], note: 'stale' }, changed: false, due: false };
   }
   const settings = await readSettings(trx);
-  const context = await decideContext(trx, loaded.now, settings);
+  const [attemptId = 0] = await newAttemptIds(trx, 1);
+  const context = decideContext(loaded.now, attemptId, settings);
   const decision = parts.decide(loaded.state, command, context);
   if (!decision.ok) return { applied: { ok: false, refused: decision.refused }, changed: false, due: false };
   const { machine, events, effects, note, closed } = decision;
   const applied: Applied = { ok: true, machine, events, note };
-  if (note !== undefined && events.length === 0 && effects.length === 0 && unchanged(loaded, decision.machine)) {
+  if (isNothing(loaded, decision)) {
     return { applied, changed: alongside !== undefined, due: false };
   }
   await saveMachine(trx, loaded, machine, closed);
@@ -91,14 +104,77 @@ async function once(
   return { applied, changed: true, due };
 }
 
-function unchanged(loaded: LoadedMachine, after: LoadedMachine['state']): boolean {
-  return JSON.stringify(loaded.state) === JSON.stringify(after);
+/** Accepted, and nothing is to be written. */
+function isNothing(loaded: LoadedMachine, { note, events, effects, machine }: Decision & { ok: true }): boolean {
+  if (note === undefined || events.length > 0 || effects.length > 0) return false;
+  return JSON.stringify(loaded.state) === JSON.stringify(machine);
 }
 
-async function decideContext(trx: Transaction<Tables>, now: number, settings: Settings): Promise<DecideContext> {
-  const { rows } = await sql<{ id: number }>`SELECT nextval('attempt_ids') AS id`.execute(trx);
-  const attemptId = rows[0]?.id;
-  if (attemptId === undefined) throw new Error('nextval gave no row');
+/**
+ * The same for several machines, with a number of statements that does not grow with them as long as the decisions change
+ * rows only (an allocation does).
+ */
+async function onceEach(
+  parts: DoorParts,
+  trx: Transaction<Tables>,
+  wanted: readonly Wanted[],
+  wait: boolean,
+): Promise<{ applied: (Applied | null)[]; changed: boolean; due: boolean }> {
+  const systemIds = wanted.map((one) => one.systemId);
+  if (new Set(systemIds).size < systemIds.length) throw new Error('several commands to one machine at once');
+  const machines = await loadLocked(trx, systemIds, wait);
+  const bySystemId = new Map(machines.map((loaded) => [loaded.row.system_id, loaded]));
+  const settings = await readSettings(trx);
+  const attemptIds = await newAttemptIds(trx, wanted.length);
+  const rows: { loaded: LoadedMachine; after: LoadedMachine['state'] }[] = [];
+  const told: (Told & { attemptId: number | null })[] = [];
+  let due = false;
+  const applied: (Applied | null)[] = [];
+  for (const [index, { systemId, command, caller }] of wanted.entries()) {
+    const loaded = bySystemId.get(systemId);
+    if (!loaded) {
+      applied.push(null);
+      continue;
+    }
+    const decision = parts.decide(loaded.state, command, decideContext(loaded.now, attemptIds[index] ?? 0, settings));
+    if (!decision.ok) {
+      applied.push({ ok: false, refused: decision.refused });
+      continue;
+    }
+    const { machine, events, effects, note, closed } = decision;
+    applied.push({ ok: true, machine, events, note });
+    if (isNothing(loaded, decision)) continue;
+    if (isRowOnly(loaded, machine, closed)) rows.push({ loaded, after: machine });
+    else await saveMachine(trx, loaded, machine, closed);
+    const identity = { id: loaded.row.id, systemId, hostname: machine.hostname };
+    told.push({ machine: identity, events, actor: command.actor, caller, attemptId: machine.attempt?.id ?? null });
+    const effectContext = { trx, sealer: parts.sealer, settings, machineId: loaded.row.id, machine };
+    for (const effect of effects) await carryOut(effectContext, effect);
+    due ||= machine.nextAt !== null && machine.nextAt <= loaded.now;
+  }
+  await saveRows(trx, rows);
+  await writeEventsOf(trx, told);
+  await markMachines(
+    trx,
+    told.map((one) => one.machine),
+  );
+  const attempts = told.flatMap((one) => (one.attemptId === null ? [] : [String(one.attemptId)]));
+  if (attempts.length > 0) {
+    await trx
+      .insertInto('changes')
+      .values(attempts.map((key) => ({ kind: 'attempt', key })))
+      .execute();
+  }
+  return { applied, changed: told.length > 0, due };
+}
+
+async function newAttemptIds(trx: Transaction<Tables>, count: number): Promise<number[]> {
+  const { rows } = await sql<{ id: number }>`
+    SELECT nextval('attempt_ids') AS id FROM generate_series(1, ${count}::integer)`.execute(trx);
+  return rows.map((row) => row.id);
+}
+
+function decideContext(now: number, attemptId: number, settings: Settings): DecideContext {
   return {
     now,
     attemptId,

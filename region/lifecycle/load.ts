@@ -21,16 +21,56 @@ export async function loadMachine(db: Reader, systemId: string, lock: boolean): 
   const query = db.selectFrom('machines').selectAll().where('system_id', '=', systemId);
   const row = await (lock ? query.forUpdate() : query).executeTakeFirst();
   if (!row) return null;
-  // Separate statements: what a single one reads beside the locked row could be older than the row it waited for.
-  const attempt = row.attempt_id === null ? null : await loadAttempt(db, row.attempt_id);
-  const { facts, now, ownerName } = await loadFacts(db, row);
-  const state: MachineState = {
+  return (await aroundRows(db, [row]))[0] ?? null;
+}
+
+/**
+ * Several machines, locked, in the order of their ids. Missing are those that do not exist and, without `wait`, those
+ * that somebody else holds at the moment.
+ */
+export async function loadLocked(
+  trx: Transaction<Tables>,
+  systemIds: readonly string[],
+  wait: boolean,
+): Promise<LoadedMachine[]> {
+  // In one order everywhere, so that two of these cannot wait for each other.
+  const query = trx
+    .selectFrom('machines')
+    .selectAll()
+    .where(sql<boolean>`system_id = ANY(${systemIds}::text[])`)
+    .orderBy('id')
+    .forUpdate();
+  return await aroundRows(trx, await (wait ? query : query.skipLocked()).execute());
+}
+
+/** Separate statements: what a single one reads beside a locked row could be older than the row it waited for. */
+async function aroundRows(db: Reader, rows: readonly Selectable<MachinesTable>[]): Promise<LoadedMachine[]> {
+  if (rows.length === 0) return [];
+  const attempts = await loadAttempts(
+    db,
+    rows.flatMap((row) => row.attempt_id ?? []),
+  );
+  const facts = await loadFacts(
+    db,
+    rows.map((row) => row.id),
+  );
+  return rows.flatMap((row) => {
+    const found = facts.get(row.id);
+    // Deleted between the two statements, which only happens without a lock.
+    if (!found) return [];
+    const attempt = row.attempt_id === null ? null : (attempts.get(row.attempt_id) ?? null);
+    return [{ row, state: stateOf(row, attempt, found), now: found.now.getTime() }];
+  });
+}
+
+function stateOf(row: Selectable<MachinesTable>, attempt: Attempt | null, found: FactsRow): MachineState {
+  return {
     systemId: row.system_id,
     hostname: row.hostname,
     status: Column.status.parse(row.status),
     previousStatus: Column.status.parse(row.previous_status),
     statusSince: row.status_since.getTime(),
-    owner: row.owner_id === null ? null : { id: row.owner_id, name: ownerName ?? '' },
+    owner: row.owner_id === null ? null : { id: row.owner_id, name: found.owner_name ?? '' },
     locked: row.locked,
     dynamic: row.dynamic,
     powerType: row.power_type,
@@ -59,30 +99,35 @@ export async function loadMachine(db: Reader, systemId: string, lock: boolean): 
     skipBmcConfig: row.skip_bmc_config,
     erase: Column.erase.parse(row.erase),
     ephemeralDeploy: row.ephemeral_deploy,
-    facts,
+    facts: factsOf(row, found),
   };
-  return { row, state, now };
 }
 
-async function loadAttempt(db: Reader, id: number): Promise<Attempt | null> {
-  const row = await db.selectFrom('attempts').selectAll().where('id', '=', id).executeTakeFirst();
-  if (!row) return null;
-  return {
-    id: row.id,
-    kind: Column.attemptKind.parse(row.kind),
-    startedAt: row.started.getTime(),
-    endedAt: row.ended?.getTime() ?? null,
-    outcome: Column.outcome.parse(row.outcome),
-    failure: Column.failure.parse(row.failure),
-    phase: Column.phase.parse(row.phase),
-    phaseSince: row.phase_since.getTime(),
-    deadline: row.deadline?.getTime() ?? null,
-    lastEvidence: Column.lastEvidence.parse(row.last_evidence),
-    agentSeen: row.agent_seen,
-  };
+async function loadAttempts(db: Reader, ids: readonly number[]): Promise<Map<number, Attempt>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.selectFrom('attempts').selectAll().where(sql<boolean>`id = ANY(${ids}::bigint[])`).execute();
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      {
+        id: row.id,
+        kind: Column.attemptKind.parse(row.kind),
+        startedAt: row.started.getTime(),
+        endedAt: row.ended?.getTime() ?? null,
+        outcome: Column.outcome.parse(row.outcome),
+        failure: Column.failure.parse(row.failure),
+        phase: Column.phase.parse(row.phase),
+        phaseSince: row.phase_since.getTime(),
+        deadline: row.deadline?.getTime() ?? null,
+        lastEvidence: Column.lastEvidence.parse(row.last_evidence),
+        agentSeen: row.agent_seen,
+      },
+    ]),
+  );
 }
 
 interface FactsRow {
+  id: number;
   now: Date;
   owner_name: string | null;
   interfaces: number;
@@ -96,32 +141,35 @@ interface FactsRow {
   serving: ServingRack[] | null;
 }
 
-async function loadFacts(db: Reader, row: Selectable<MachinesTable>) {
+async function loadFacts(db: Reader, ids: readonly number[]): Promise<Map<number, FactsRow>> {
   const { rows } = await sql<FactsRow>`
-    SELECT now() AS now,
-      (SELECT username FROM users WHERE id = ${row.owner_id}) AS owner_name,
-      (SELECT count(*)::int FROM interfaces WHERE machine_id = ${row.id}) AS interfaces,
+    SELECT m.id, now() AS now,
+      (SELECT username FROM users WHERE id = m.owner_id) AS owner_name,
+      (SELECT count(*)::int FROM interfaces WHERE machine_id = m.id) AS interfaces,
       (SELECT count(DISTINCT i.id)::int FROM interfaces i JOIN interface_links l ON l.interface_id = i.id
-        WHERE i.machine_id = ${row.id} AND i.enabled
+        WHERE i.machine_id = m.id AND i.enabled
           AND (l.mode = 'dhcp' OR (l.mode IN ('auto', 'static') AND l.subnet_id IS NOT NULL))) AS linked,
-      (SELECT count(*)::int FROM block_devices WHERE machine_id = ${row.id} AND type = 'physical') AS disks,
+      (SELECT count(*)::int FROM block_devices WHERE machine_id = m.id AND type = 'physical') AS disks,
       (SELECT array_agg(DISTINCT status) FROM script_results
-        WHERE set_id = ${row.set_commissioning} AND NOT suppressed) AS results,
-      EXISTS (SELECT 1 FROM ssh_keys WHERE user_id = ${row.owner_id}) AS owner_has_key,
+        WHERE set_id = m.set_commissioning AND NOT suppressed) AS results,
+      EXISTS (SELECT 1 FROM ssh_keys WHERE user_id = m.owner_id) AS owner_has_key,
       EXISTS (SELECT 1 FROM images WHERE purpose = 'ephemeral'
-        AND (${row.architecture} = '' OR arch = split_part(${row.architecture}, '/', 1))) AS ephemeral,
+        AND (m.architecture = '' OR arch = split_part(m.architecture, '/', 1))) AS ephemeral,
       EXISTS (SELECT 1 FROM rack_links
         WHERE heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS})) AS rack,
-      (SELECT size::float8 FROM block_devices WHERE machine_id = ${row.id} AND type = 'physical'
-        ORDER BY id = ${row.boot_disk_id} DESC NULLS LAST, id LIMIT 1) AS disk_size,
+      (SELECT size::float8 FROM block_devices WHERE machine_id = m.id AND type = 'physical'
+        ORDER BY id = m.boot_disk_id DESC NULLS LAST, id LIMIT 1) AS disk_size,
       (SELECT json_agg(json_build_object('name', r.name, 'services', r.services) ORDER BY r.name)
         FROM racks r JOIN rack_links l ON l.rack_id = r.system_id
         WHERE l.heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS})
           AND r.system_id = coalesce((SELECT v.primary_rack FROM interfaces i JOIN vlans v ON v.id = i.vlan_id
-            WHERE i.id = ${row.boot_interface_id}), r.system_id)) AS serving`.execute(db);
-  const found = rows[0];
-  if (!found) throw new Error('a SELECT without FROM gave no row');
-  const facts: MachineFacts = {
+            WHERE i.id = m.boot_interface_id), r.system_id)) AS serving
+    FROM machines m WHERE m.id = ANY(${ids}::integer[])`.execute(db);
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+function factsOf(row: Selectable<MachinesTable>, found: FactsRow): MachineFacts {
+  return {
     architecture: row.architecture,
     interfaceCount: found.interfaces,
     linkedInterfaceCount: found.linked,
@@ -133,7 +181,6 @@ async function loadFacts(db: Reader, row: Selectable<MachinesTable>) {
     bootServiceDown: bootServiceDown(found.serving ?? []),
     diskTooSmall: diskTooSmall(found.disk_size, row.bios_boot_method),
   };
-  return { facts, now: found.now.getTime(), ownerName: found.owner_name };
 }
 
 const PENDING = 0;

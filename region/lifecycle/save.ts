@@ -22,42 +22,74 @@ export async function saveMachine(
   await trx
     .updateTable('machines')
     .set((eb) => ({
-      status: after.status,
-      previous_status: after.previousStatus,
-      status_since: new Date(after.statusSince),
-      owner_id: after.owner?.id ?? null,
-      locked: after.locked,
-      dynamic: after.dynamic,
-      agent_name: after.agentName,
-      error_description: after.errorDescription,
-      power_state: after.powerState,
+      ...columnsOf(after, now),
       ...(after.powerState === before.powerState ? {} : { power_state_at: new Date(now) }),
-      power_want: after.powerWant,
-      power_soft: after.powerSoft,
-      power_tries: after.powerTries,
-      generation: after.generation,
-      next_at: date(after.nextAt),
-      boot_target: after.bootTarget,
-      waiting_code: after.waitingFor?.code ?? null,
-      waiting_since: date(after.waitingFor?.since ?? null),
-      waiting_deadline: date(after.waitingFor?.deadline ?? null),
-      attempt_id: after.attempt?.id ?? null,
-      enlisting: after.enlisting,
-      netboot: after.netboot,
-      osystem: after.osystem,
-      distro_series: after.distroSeries,
-      hwe_kernel: after.hweKernel,
-      enable_ssh: after.enableSsh,
-      skip_networking: after.skipNetworking,
-      skip_storage: after.skipStorage,
-      skip_bmc_config: after.skipBmcConfig,
       erase: JSON.stringify(after.erase),
-      ephemeral_deploy: after.ephemeralDeploy,
       version: eb('version', '+', 1),
-      updated: new Date(now),
     }))
     .where('id', '=', row.id)
     .execute();
+}
+
+/** Columns of the state, `erase` apart, which is JSON. */
+function columnsOf(after: MachineState, now: number) {
+  return {
+    status: after.status,
+    previous_status: after.previousStatus,
+    status_since: new Date(after.statusSince),
+    owner_id: after.owner?.id ?? null,
+    locked: after.locked,
+    dynamic: after.dynamic,
+    agent_name: after.agentName,
+    error_description: after.errorDescription,
+    power_state: after.powerState,
+    power_want: after.powerWant,
+    power_soft: after.powerSoft,
+    power_tries: after.powerTries,
+    generation: after.generation,
+    next_at: date(after.nextAt),
+    boot_target: after.bootTarget,
+    waiting_code: after.waitingFor?.code ?? null,
+    waiting_since: date(after.waitingFor?.since ?? null),
+    waiting_deadline: date(after.waitingFor?.deadline ?? null),
+    attempt_id: after.attempt?.id ?? null,
+    enlisting: after.enlisting,
+    netboot: after.netboot,
+    osystem: after.osystem,
+    distro_series: after.distroSeries,
+    hwe_kernel: after.hweKernel,
+    enable_ssh: after.enableSsh,
+    skip_networking: after.skipNetworking,
+    skip_storage: after.skipStorage,
+    skip_bmc_config: after.skipBmcConfig,
+    ephemeral_deploy: after.ephemeralDeploy,
+    updated: new Date(now),
+  };
+}
+
+/** The decision changed the row alone: no attempt, no want and nothing that is stamped beside it. */
+export function isRowOnly({ state }: LoadedMachine, after: MachineState, closed: Attempt | undefined): boolean {
+  const same = state.attempt === after.attempt && state.powerWant === after.powerWant;
+  return same && state.generation === after.generation && state.powerState === after.powerState && closed === undefined;
+}
+
+/** Writes many such rows in one statement; the same columns as saveMachine. */
+export async function saveRows(
+  trx: Transaction<Tables>,
+  saved: readonly { loaded: LoadedMachine; after: MachineState }[],
+): Promise<void> {
+  if (saved.length === 0) return;
+  const rows = saved.map(({ loaded, after }) => ({
+    id: loaded.row.id,
+    ...columnsOf(after, loaded.now),
+    erase: after.erase,
+  }));
+  const columns = Object.keys(rows[0] ?? {}).filter((name) => name !== 'id');
+  const targets = sql.join(columns.map((name) => sql.ref(name)));
+  const values = sql.join(columns.map((name) => sql.ref(`r.${name}`)));
+  await sql`
+    UPDATE machines m SET (${targets}, version) = ROW(${values}, m.version + 1)
+    FROM jsonb_populate_recordset(NULL::machines, ${JSON.stringify(rows)}::jsonb) r WHERE m.id = r.id`.execute(trx);
 }
 
 /**
