@@ -1,4 +1,5 @@
-import type { Enlist, EnlistReply } from '@ingot/contract/agent.ts';
+import type { Enlist, EnlistReply, Inventory } from '@ingot/contract/agent.ts';
+import { factsFromInventory } from '@ingot/core/hardware/facts.ts';
 import { sql, type Transaction } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { attachEvidence } from '../evidence/rows.ts';
@@ -8,7 +9,7 @@ import type { Tables } from '../store/schema.ts';
 import { type AgentRefusal, badRequest, refusedFor } from './agent-refusal.ts';
 import { bmcHost, checkBmc, storeBmc } from './bmc.ts';
 import { applyInventory } from './inventory/apply.ts';
-import { countNewOnVlan, machineForAgent, machinesOfMacs, newMachineOfBmc, subnetOf } from './machine-rows.ts';
+import { countNewOnVlan, macHolders, machineForAgent, newMachineOfBmc, subnetOf } from './machine-rows.ts';
 import { type AgentSession, rememberClosing, rememberMachine } from './session-rows.ts';
 
 /** Machines of one VLAN that may wait to be accepted. */
@@ -49,16 +50,23 @@ async function readReport(deps: RegionDeps, enlist: Enlist, from: Forwarded): Pr
 
 type Found = { kind: 'known'; machine: { systemId: string; hostname: string } } | { kind: 'none' } | AgentRefusal;
 
-/** The machine that reports itself again: by its BMC, else by a MAC. One that was accepted long ago does not enlist. */
-async function findKnown(deps: RegionDeps, report: Report): Promise<Found> {
-  const byMac = await machinesOfMacs(deps.db, report.macs);
-  const accepted = byMac.find(({ status }) => status !== 'NEW');
-  if (accepted) {
-    const path = `It is ${accepted.hostname} already; switch it off, its next boot is answered as that machine.`;
-    return refusedFor('status.wrong', { action: 'Enlisting', status: accepted.status, path });
+/**
+ * The machine that reports itself again: by its BMC, else by the MAC that holds the lease. One that was accepted long ago
+ * does not enlist, and nobody enlists with a MAC of another machine: what it merely says takes nothing from others.
+ */
+async function findKnown(deps: RegionDeps, report: Report, inventory: Inventory): Promise<Found> {
+  const [leased] = report.macs;
+  const told = factsFromInventory(inventory).interfaces.map(({ mac }) => mac);
+  const holders = await macHolders(deps.db, [...new Set([...report.macs, ...told])]);
+  const itself = holders.find(({ mac }) => mac === leased);
+  if (itself && itself.status !== 'NEW') {
+    const path = `It is ${itself.hostname} already; switch it off, its next boot is answered as that machine.`;
+    return refusedFor('status.wrong', { action: 'Enlisting', status: itself.status, path });
   }
   const byBmc = report.bmcHost === null ? null : await newMachineOfBmc(deps.db, report.bmcHost);
-  const machine = byBmc ?? byMac[0];
+  const machine = byBmc ?? itself;
+  const other = holders.find(({ systemId }) => systemId !== machine?.systemId);
+  if (other) return refusedFor('machine.mac_in_use', { mac: other.mac, machine: other.hostname });
   return machine ? { kind: 'known', machine } : { kind: 'none' };
 }
 
@@ -102,7 +110,7 @@ export async function takeEnlistment(
   }
   const report = await readReport(deps, enlist, from);
   if (isRefusal(report)) return { ok: false, refusal: report };
-  const found = await findKnown(deps, report);
+  const found = await findKnown(deps, report, enlist.inventory);
   if (isRefusal(found)) return { ok: false, refusal: found };
   const stored = await deps.db.transaction().execute(async (trx) => {
     const machine = found.kind === 'known' ? found.machine : await create(deps, trx, report, from);

@@ -74,24 +74,34 @@ export async function isInRescue(db: Db, systemId: string, attemptId: number): P
   return row !== undefined;
 }
 
-/** Machines with any of these MACs. */
-export async function machinesOfMacs(
-  db: Db,
-  macs: readonly string[],
-): Promise<{ systemId: string; hostname: string; status: string }[]> {
+export interface MacHolder {
+  mac: string;
+  systemId: string;
+  hostname: string;
+  status: string;
+  /** Somebody uses it, or work on it is under way. */
+  busy: boolean;
+}
+
+/** Machines with any of these MACs, one row for each MAC. */
+export async function macHolders(db: Db, macs: readonly string[]): Promise<MacHolder[]> {
+  if (macs.length === 0) return [];
   const rows = await db
-    .selectFrom('machines')
-    .select(['system_id', 'hostname', 'status'])
-    .where('id', 'in', (eb) =>
-      eb
-        .selectFrom('interfaces')
-        .select('machine_id')
-        .where('mac', 'in', [...macs])
-        .where('type', '=', 'physical'),
-    )
-    .orderBy('id')
+    .selectFrom('interfaces as i')
+    .innerJoin('machines as m', 'm.id', 'i.machine_id')
+    .leftJoin('attempts as a', (join) => join.onRef('a.id', '=', 'm.attempt_id').on('a.ended', 'is', null))
+    .select(['i.mac', 'm.system_id', 'm.hostname', 'm.status', 'm.owner_id', 'a.id as open'])
+    .where('i.mac', 'in', [...macs])
+    .where('i.type', '=', 'physical')
+    .orderBy('m.id')
     .execute();
-  return rows.map((row) => ({ systemId: row.system_id, hostname: row.hostname, status: row.status }));
+  return rows.map((row) => ({
+    mac: row.mac ?? '',
+    systemId: row.system_id,
+    hostname: row.hostname,
+    status: row.status,
+    busy: row.owner_id !== null || row.open !== null,
+  }));
 }
 
 /** Machines that nobody has accepted yet, with a BMC at this address. */

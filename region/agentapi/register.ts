@@ -174,7 +174,11 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
       const body = Enlist.safeParse(request.body);
       if (!body.success) return refuse(reply, badRequest(body.error.message.slice(0, 2000)));
       const enlisted = await takeEnlistment(deps, agent.session, body.data, agent.from);
-      return enlisted.ok ? reply.send(enlisted.reply) : refuse(reply, enlisted.refusal);
+      if (enlisted.ok) return reply.send(enlisted.reply);
+      const { client: address, mac, rackId: rack } = agent.from;
+      const { code, message } = enlisted.refusal;
+      deps.log.warn({ code, message, address, mac, rack }, 'an enlistment was refused');
+      return refuse(reply, enlisted.refusal);
     });
   });
 }

@@ -1,18 +1,19 @@
 import type { Inventory } from '@ingot/contract/agent.ts';
-import { factsFromInventory, unreadable } from '@ingot/core/hardware/facts.ts';
+import { factsFromInventory, type HardwareFacts, unreadable } from '@ingot/core/hardware/facts.ts';
 import { failure } from '@ingot/core/machine/catalogue.ts';
+import type { Failure } from '@ingot/core/machine/model.ts';
 import { sql } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { RESULT_STATUS } from '../lifecycle/result-status.ts';
 import { applyInventory } from './inventory/apply.ts';
-import type { AgentMachine } from './machine-rows.ts';
+import { type AgentMachine, macHolders } from './machine-rows.ts';
 
 /** The script whose result stands for the hardware report. */
 const REPORT = '50-maas-01-commissioning';
 
 /**
  * Takes the hardware report of a machine that is commissioned. One that tells too little to be a machine's is not stored:
- * the attempt fails with `inventory.invalid`.
+ * the attempt fails with `inventory.invalid`, and with `machine.mac_in_use` when it has a MAC of another machine in use.
  */
 export async function takeInventory(
   deps: RegionDeps,
@@ -21,11 +22,28 @@ export async function takeInventory(
   inventory: Inventory,
   from: { address: string; mac: string },
 ): Promise<void> {
-  const detail = unreadable(factsFromInventory(inventory));
-  if (detail === null) return storeInventory(deps, machine, inventory, from);
-  const why = failure('inventory.invalid', { detail }, detail);
+  const facts = factsFromInventory(inventory);
+  const why = notAMachine(facts) ?? (await anotherOne(deps, machine, facts));
+  if (why === null) return storeInventory(deps, machine, inventory, from);
   const actor = { kind: 'agent' } as const;
   await deps.door.apply(machine.systemId, { type: 'agent-done', actor, attemptId, outcome: 'failed', failure: why });
+}
+
+function notAMachine(facts: HardwareFacts): Failure | null {
+  const detail = unreadable(facts);
+  return detail === null ? null : failure('inventory.invalid', { detail }, detail);
+}
+
+/** A card moves here from an idle machine. From one that is used it does not: then two machines have one MAC. */
+async function anotherOne(deps: RegionDeps, machine: AgentMachine, facts: HardwareFacts): Promise<Failure | null> {
+  const holders = await macHolders(
+    deps.db,
+    facts.interfaces.map(({ mac }) => mac),
+  );
+  const other = holders.find(({ systemId, busy }) => busy && systemId !== machine.systemId);
+  if (!other) return null;
+  const { mac, hostname, status } = other;
+  return failure('machine.mac_in_use', { mac, machine: hostname }, `${hostname} (${status}) has an interface ${mac}`);
 }
 
 /**
