@@ -84,7 +84,16 @@ export const InstallPlan = z.object({
     path: z.string(),
     sha256: z.string(),
     size: z.number(),
-    format: z.enum(['tar.zst', 'tgz']),
+    /** raw.zst: every byte of the disk; the other formats are unpacked into the partitions. */
+    format: z.enum(['tar.zst', 'tgz', 'squashfs', 'raw.zst']),
+    /** raw.zst only: what is on the disk when it is written. `root` is null where the region cannot tell. */
+    disk: z
+      .object({
+        size: z.number(),
+        table: z.enum(['gpt', 'mbr', 'none']),
+        root: z.object({ number: z.number().int(), filesystem: z.string() }).nullable(),
+      })
+      .optional(),
   }),
   /** Files to write into the target after unpacking: cloud-init's datasource, network configuration, fstab … */
   files: z.array(z.object({ path: z.string(), mode: z.number().int(), content: z.string() })),

@@ -4,8 +4,11 @@ import type { InstallPlan } from '@ingot/contract/agent.ts';
 import { mountEfiVariables } from '../devices.ts';
 import { mustRun, runTool } from '../tool.ts';
 
-/** Directory on the EFI system partition that Debian's signed GRUB has built in as its prefix. */
-const EFI_NAME = 'debian';
+/** Directory on the EFI system partition that the signed GRUB of a distribution has built in as its prefix. */
+async function efiName(target: string): Promise<'debian' | 'ubuntu'> {
+  const text = await readFile(join(target, 'usr/lib/os-release'), 'utf8').catch(() => '');
+  return /^ID="?ubuntu"?$/m.test(text) ? 'ubuntu' : 'debian';
+}
 
 /** Make the disk boot: our static grub.cfg and the loader for the plan's firmware. Throws with the tool's words. */
 export async function installBootLoader(plan: InstallPlan, disk: string, target: string): Promise<void> {
@@ -22,8 +25,9 @@ export async function installBootLoader(plan: InstallPlan, disk: string, target:
   }
   const efi = plan.partitions.find((partition) => partition.mountPoint === '/boot/efi');
   if (efi === undefined) throw new Error('the plan has no EFI system partition');
-  await writeEfiLoaders(target, rootUuid);
-  await registerEfiEntry(disk, efi.number);
+  const name = await efiName(target);
+  await writeEfiLoaders(target, rootUuid, name);
+  await registerEfiEntry(disk, efi.number, { name, loader: `\\EFI\\${name}\\shimx64.efi` });
 }
 
 /** Versions with both kernel and initrd, newest first. */
@@ -76,15 +80,15 @@ function grubDefaults(options: string): string {
  * shim and the signed GRUB, in Debian's directory and in the fallback path that firmware tries without an entry. grub-install
  * would copy the same files twice over, in 15 s. No fbx64.efi in the fallback path: it would add an entry and reset once more.
  */
-async function writeEfiLoaders(target: string, rootUuid: string): Promise<void> {
+async function writeEfiLoaders(target: string, rootUuid: string, name: string): Promise<void> {
   const shim = join(target, 'usr/lib/shim/shimx64.efi.signed');
   const grub = join(target, 'usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed');
-  const own = join(target, 'boot/efi/EFI', EFI_NAME);
+  const own = join(target, 'boot/efi/EFI', name);
   const fallback = join(target, 'boot/efi/EFI/BOOT');
   for (const directory of [own, fallback]) await mkdir(directory, { recursive: true });
   const have = async (path: string) => (await readFile(path).catch(() => null)) !== null;
   if (!(await have(shim)) || !(await have(grub))) {
-    const args = ['--target=x86_64-efi', '--efi-directory=/boot/efi', `--bootloader-id=${EFI_NAME}`, '--no-nvram'];
+    const args = ['--target=x86_64-efi', '--efi-directory=/boot/efi', `--bootloader-id=${name}`, '--no-nvram'];
     await mustRun('chroot', [target, 'grub-install', ...args], { timeoutSeconds: 600 });
     await mustRun('chroot', [target, 'grub-install', ...args, '--removable'], { timeoutSeconds: 600 });
     return;
@@ -93,8 +97,8 @@ async function writeEfiLoaders(target: string, rootUuid: string): Promise<void> 
   await copyFile(grub, join(own, 'grubx64.efi'));
   await copyFile(shim, join(fallback, 'BOOTX64.EFI'));
   await copyFile(grub, join(fallback, 'grubx64.efi'));
-  for (const name of ['mmx64.efi.signed', 'mmx64.efi']) {
-    const manager = join(target, 'usr/lib/shim', name);
+  for (const file of ['mmx64.efi.signed', 'mmx64.efi']) {
+    const manager = join(target, 'usr/lib/shim', file);
     if (await have(manager)) await copyFile(manager, join(own, 'mmx64.efi'));
   }
   const stub = `search.fs_uuid ${rootUuid} root\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n`;
@@ -105,17 +109,20 @@ async function writeEfiLoaders(target: string, rootUuid: string): Promise<void> 
  * An NVRAM entry for the disk, after the entry this machine booted from: network first, and when the rack says "local"
  * (iPXE's `exit 1`) the firmware goes on to the disk. Old entries of the same name are of earlier deployments.
  */
-async function registerEfiEntry(disk: string, partition: number): Promise<void> {
+export async function registerEfiEntry(
+  disk: string,
+  partition: number,
+  { name, loader }: { name: string; loader: string },
+): Promise<void> {
   await mountEfiVariables();
   const before = parseEfiBoot((await mustRun('efibootmgr', [], { timeoutSeconds: 60 })).stdout);
-  for (const number of before.entries.get(EFI_NAME) ?? []) {
+  for (const number of before.entries.get(name) ?? []) {
     await runTool('efibootmgr', ['-q', '-b', number, '-B'], { timeoutSeconds: 60 });
   }
-  const loader = `\\EFI\\${EFI_NAME}\\shimx64.efi`;
-  const create = ['-q', '-c', '-d', disk, '-p', String(partition), '-L', EFI_NAME, '-l', loader];
+  const create = ['-q', '-c', '-d', disk, '-p', String(partition), '-L', name, '-l', loader];
   await mustRun('efibootmgr', create, { timeoutSeconds: 60 });
   const after = parseEfiBoot((await mustRun('efibootmgr', [], { timeoutSeconds: 60 })).stdout);
-  const order = bootOrder(after, EFI_NAME);
+  const order = bootOrder(after, name);
   if (order.length > 0) await mustRun('efibootmgr', ['-q', '-o', order.join(',')], { timeoutSeconds: 60 });
 }
 

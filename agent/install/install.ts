@@ -6,24 +6,19 @@ import { devicesSettled } from '../devices.ts';
 import type { Steps } from '../steps.ts';
 import { mustRun, runTool } from '../tool.ts';
 import { installBootLoader } from './boot-loader.ts';
+import { fitToDisk, mountRoot, registerDiskLoader, writeDiskImage } from './formats/disk-image.ts';
+import { unpackSquashfs } from './formats/squashfs.ts';
 import { makeFilesystems, writePartitions } from './partition.ts';
+import { inStep, StepFailed } from './step.ts';
 import { findTargetDisk, partitionPath } from './target-disk.ts';
 import { writeTargetFiles } from './target-files.ts';
-import { unpackImage } from './unpack.ts';
+import { type StreamInput, unpackImage } from './unpack.ts';
 
 export type InstallOutcome = { ok: true } | { ok: false; code: Code; message: string };
 
 const TARGET = '/mnt';
 /** Of the ephemeral system, for programs run inside the installed one. */
 const BOUND = ['dev', 'proc', 'sys'];
-
-class StepFailed extends Error {
-  readonly code: Code;
-  constructor(code: Code, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 /** Write the system: disk, partitions, file systems, image, files, boot loader, unmount. Each is a reported step. */
 export async function install(plan: InstallPlan, rack: string, steps: Steps): Promise<InstallOutcome> {
@@ -35,32 +30,7 @@ export async function install(plan: InstallPlan, rack: string, steps: Steps): Pr
       if ('problem' in found) throw new StepFailed(found.code, found.problem);
       return found.path;
     });
-    await inStep('partition', steps, () => writePartitions(plan, disk));
-    await inStep('filesystems', steps, async () => {
-      await makeFilesystems(plan, disk);
-      await mountAll(plan, disk);
-    });
-    await steps.run('image', async (progress) => {
-      const { path, ...image } = plan.image;
-      const outcome = await unpackImage({
-        ...image,
-        url: `${rack}${path}`,
-        target: TARGET,
-        sumFile: '/run/ingot/image.sha256',
-        onProgress: (done) => progress(done, image.size),
-        log: steps.log,
-      });
-      if (!outcome.ok) throw new StepFailed(outcome.code, outcome.message);
-    });
-    await inStep('files', steps, () => writeTargetFiles(plan, TARGET));
-    await inStep('boot-loader', steps, async () => {
-      for (const name of BOUND) {
-        await mkdir(join(TARGET, name), { recursive: true });
-        await mustRun('mount', ['--rbind', `/${name}`, join(TARGET, name)], { timeoutSeconds: 30 });
-        await mustRun('mount', ['--make-rslave', join(TARGET, name)], { timeoutSeconds: 30 });
-      }
-      await installBootLoader(plan, disk, TARGET);
-    });
+    await (plan.image.format === 'raw.zst' ? putDiskImage : putTree)({ plan, disk, rack, steps });
     await inStep('sync', steps, async () => {
       await unmountAll();
       await mustRun('blockdev', ['--flushbufs', disk], { timeoutSeconds: 600 });
@@ -77,14 +47,62 @@ export async function install(plan: InstallPlan, rack: string, steps: Steps): Pr
   }
 }
 
-function inStep(name: string, steps: Steps, work: () => Promise<void>): Promise<void> {
-  return steps.run(name, async () => {
-    try {
-      await work();
-    } catch (error) {
-      throw new StepFailed('install.step_failed', `${name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
+interface Installation {
+  plan: InstallPlan;
+  disk: string;
+  rack: string;
+  steps: Steps;
+}
+
+/** The image's bytes, as they are fetched in the step that is running. */
+function streamOf({ plan, rack, steps }: Installation, progress: (done: number, total: number) => void): StreamInput {
+  const { path, sha256, size } = plan.image;
+  return {
+    ...{ sha256, size },
+    url: `${rack}${path}`,
+    sumFile: '/run/ingot/image.sha256',
+    onProgress: (done) => progress(done, size),
+    log: steps.log,
+  };
+}
+
+/** Partitions and file systems of ours, the image's files in them, and a boot loader. */
+async function putTree(installation: Installation): Promise<void> {
+  const { plan, disk, steps } = installation;
+  await inStep('partition', steps, () => writePartitions(plan, disk));
+  await inStep('filesystems', steps, async () => {
+    await makeFilesystems(plan, disk);
+    await mountAll(plan, disk);
   });
+  await steps.run('image', async (progress) => {
+    const { format } = plan.image;
+    const input = { ...streamOf(installation, progress), target: TARGET };
+    const unpacked =
+      format === 'tar.zst' || format === 'tgz' ? unpackImage({ ...input, format }) : unpackSquashfs(input);
+    const outcome = await unpacked;
+    if (!outcome.ok) throw new StepFailed(outcome.code, outcome.message);
+  });
+  await inStep('files', steps, () => writeTargetFiles(plan, TARGET));
+  await inStep('boot-loader', steps, async () => {
+    for (const name of BOUND) {
+      await mkdir(join(TARGET, name), { recursive: true });
+      await mustRun('mount', ['--rbind', `/${name}`, join(TARGET, name)], { timeoutSeconds: 30 });
+      await mustRun('mount', ['--make-rslave', join(TARGET, name)], { timeoutSeconds: 30 });
+    }
+    await installBootLoader(plan, disk, TARGET);
+  });
+}
+
+/** Every byte of the disk, then only what ties it to this machine: the table's end, the root's size, files, a boot entry. */
+async function putDiskImage(installation: Installation): Promise<void> {
+  const { plan, disk, steps } = installation;
+  await steps.run('image', (progress) => writeDiskImage(plan.image, disk, streamOf(installation, progress)));
+  await inStep('partition', steps, () => fitToDisk(plan.image, disk));
+  await inStep('files', steps, async () => {
+    await mountRoot(plan.image, disk, TARGET);
+    await writeTargetFiles(plan, TARGET);
+  });
+  await inStep('boot-loader', steps, () => registerDiskLoader(plan, disk));
 }
 
 /** Parents before children: / before /boot before /boot/efi. */

@@ -12,12 +12,14 @@ export async function writePartitions(plan: InstallPlan, disk: string): Promise<
   await mustRun('sgdisk', partitionArguments(plan, disk, sector), { timeoutSeconds: 120 });
   await runTool('blockdev', ['--rereadpt', disk], { timeoutSeconds: 60 });
   await runTool('udevadm', ['settle', '--timeout=10'], { timeoutSeconds: 15 });
-  for (const { number } of plan.partitions) {
-    const path = partitionPath(disk, number);
-    for (let waited = 0; !existsSync(path); waited += 100) {
-      if (waited >= NODE_WAIT_MS) throw new Error(`partition ${path} did not appear in ${NODE_WAIT_MS / 1000} s`);
-      await sleep(100);
-    }
+  for (const { number } of plan.partitions) await partitionAppears(partitionPath(disk, number));
+}
+
+/** Waits for a partition's device node; throws when it does not come within 15 s. */
+export async function partitionAppears(path: string): Promise<void> {
+  for (let waited = 0; !existsSync(path); waited += 100) {
+    if (waited >= NODE_WAIT_MS) throw new Error(`partition ${path} did not appear in ${NODE_WAIT_MS / 1000} s`);
+    await sleep(100);
   }
 }
 

@@ -6,16 +6,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Code } from '@ingot/core/machine/catalogue.ts';
 import { runTool } from '../tool.ts';
 
-export interface UnpackInput {
+export interface StreamInput {
   url: string;
   sha256: string;
   size: number;
-  format: 'tar.zst' | 'tgz';
-  target: string;
   /** Where the sum is noted meanwhile. */
   sumFile: string;
   onProgress: (bytesDone: number) => void;
   log: (line: string) => void;
+}
+
+export interface UnpackInput extends StreamInput {
+  format: 'tar.zst' | 'tgz';
+  target: string;
 }
 
 export type UnpackOutcome = { ok: true } | { ok: false; code: Code; message: string };
@@ -32,11 +35,16 @@ exec 3>&-; wait $sum; exit $status`;
  * Stream the image from the rack through its sum into tar. A broken transfer goes on where it stopped, for as long as it takes.
  * What was unpacked counts only when the outcome is ok: then every byte had the right sum.
  */
-export async function unpackImage(input: UnpackInput): Promise<UnpackOutcome> {
-  const decompressor = input.format === 'tgz' ? 'gzip' : 'zstd';
-  const sink = spawn('bash', ['-c', SINK, 'unpack', input.sumFile, input.target, decompressor], {
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
+export function unpackImage(input: UnpackInput): Promise<UnpackOutcome> {
+  return streamInto(input, SINK, [input.target, input.format === 'tgz' ? 'gzip' : 'zstd']);
+}
+
+/**
+ * Stream the image into a shell script that notes the sum of what it reads in "$1"; the rest of its arguments are the caller's.
+ * Ok only when every byte had the right sum and the script succeeded.
+ */
+export async function streamInto(input: StreamInput, script: string, args: readonly string[]): Promise<UnpackOutcome> {
+  const sink = spawn('bash', ['-c', script, 'image', input.sumFile, ...args], { stdio: ['pipe', 'ignore', 'pipe'] });
   let words = '';
   sink.stderr.on('data', (part: Buffer) => {
     if (words.length < 4000) words += part.toString('utf8');
@@ -72,7 +80,7 @@ async function wholeSum(url: string): Promise<string> {
 }
 
 /** Hand all bytes of the image to the sink in order; ends early when the sink has ended. */
-async function transfer(input: UnpackInput, sink: ChildProcess, into: Writable): Promise<void> {
+async function transfer(input: StreamInput, sink: ChildProcess, into: Writable): Promise<void> {
   let done = 0;
   let delay = 100;
   let lastSaid = Number.NEGATIVE_INFINITY;
@@ -92,7 +100,7 @@ async function transfer(input: UnpackInput, sink: ChildProcess, into: Writable):
 
 /** One curl, writing straight into the sink's pipe. A server that ignores the offset is an error, not a corrupt stream. */
 async function fetchFrom(
-  input: UnpackInput,
+  input: StreamInput,
   offset: number,
   into: Writable,
 ): Promise<{ bytes: number; problem: string }> {

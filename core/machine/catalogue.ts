@@ -3,6 +3,7 @@ import { FAILURES } from './catalogue-failures.ts';
 import { IMAGES } from './catalogue-images.ts';
 import { MACHINES } from './catalogue-machines.ts';
 import { NETWORKS } from './catalogue-networks.ts';
+import { PLAN } from './catalogue-plan.ts';
 import { RACKS } from './catalogue-racks.ts';
 import { REFUSALS } from './catalogue-refusals.ts';
 import { REQUESTS } from './catalogue-requests.ts';
@@ -29,6 +30,7 @@ export const CATALOGUE = {
   ...REQUESTS,
   ...MACHINES,
   ...IMAGES,
+  ...PLAN,
   ...NETWORKS,
   ...ACCOUNTS,
   ...RACKS,

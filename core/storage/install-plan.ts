@@ -6,13 +6,25 @@ export interface PlannedFile {
   content: string;
 }
 
+export interface InstallImage {
+  sha256: string;
+  size: number;
+  format: 'tar.zst' | 'tgz' | 'squashfs' | 'raw.zst';
+  /** raw.zst: what is on the disk when the image is written. */
+  disk?: {
+    size: number;
+    table: 'gpt' | 'mbr' | 'none';
+    root: { number: number; filesystem: string } | null;
+  };
+}
+
 export interface InstallInput {
   firmware: Firmware;
   hostname: string;
   disk: { name: string; serial: string | null; idPath: string | null; size: number };
-  /** Of `flatLayout`. `filesystemUuid` of a stored partition is kept; others get one of `newUuid`. */
+  /** Of `flatLayout`; none for a disk image, which brings its own. `filesystemUuid` of a stored partition is kept; others get one of `newUuid`. */
   partitions: (LayoutPartition & { uuid?: string; filesystemUuid?: string | null })[];
-  image: { sha256: string; size: number; format: 'tar.zst' | 'tgz' };
+  image: InstallImage;
   /** cloud-init's files and the like; fstab and hostname are added here. */
   files: PlannedFile[];
   kernelOptions: string;
@@ -36,7 +48,7 @@ export interface PlannedInstall {
     filesystemUuid: string | null;
     label: string | null;
   }[];
-  image: { path: string; sha256: string; size: number; format: 'tar.zst' | 'tgz' };
+  image: InstallImage & { path: string };
   files: PlannedFile[];
   kernelOptions: string;
 }
@@ -61,7 +73,8 @@ export function installPlan(input: InstallInput): PlannedInstall {
     partitions,
     image: { path: `/blobs/sha256/${input.image.sha256}`, ...input.image },
     files: [
-      { path: '/etc/fstab', mode: 0o644, content: fstab(partitions) },
+      // A disk image mounts what it brought.
+      ...(partitions.length === 0 ? [] : [{ path: '/etc/fstab', mode: 0o644, content: fstab(partitions) }]),
       { path: '/etc/hostname', mode: 0o644, content: `${input.hostname}\n` },
       ...input.files,
     ],

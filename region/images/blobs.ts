@@ -9,7 +9,8 @@ const SHA256 = /^[0-9a-f]{64}$/;
 /** Reads in steps of 512 KiB: large enough to keep a disk busy, small enough not to hold memory. */
 const STEP = 512 * 1024;
 
-async function sumOf(file: string): Promise<{ sha256: string; size: number }> {
+/** SHA-256 and size of a file, read once. */
+export async function sumOf(file: string): Promise<{ sha256: string; size: number }> {
   const hash = createHash('sha256');
   let size = 0;
   for await (const chunk of createReadStream(file, { highWaterMark: STEP })) {

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { ImageContent } from '@ingot/contract/image-upload.ts';
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { NotFound } from '../store/not-found.ts';
@@ -25,14 +26,22 @@ export interface CatalogueImage {
   created: Date;
   lastDeployed: Date | null;
   files: ImageFile[];
+  /** Null: built here, or registered by its files. */
+  content: ImageContent | null;
   /** Machines that are deploying or run it. Always 0 for ephemeral images. */
   inUse: number;
 }
 
 /** A file to take in: by path (moved into the store) or by the sum of a blob that is there already. */
-export type NewImageFile = { filetype: string } & ({ path: string } | { sha256: string });
+export type NewImageFile = { filetype: string; source?: ImageFile } & ({ path: string } | { sha256: string });
 
 export interface NewImage {
+  /** Promised before; else the next one. */
+  id?: number;
+  content?: ImageContent;
+  /** os/series that it was made from, as its uploader said. */
+  baseImage?: string;
+  subarch?: string;
   purpose: 'ephemeral' | 'deploy';
   os: string;
   release: string;
@@ -46,7 +55,7 @@ export interface NewImage {
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/;
 const NEEDED = {
   ephemeral: [['boot-kernel'], ['boot-initrd'], ['squashfs']],
-  deploy: [['root-tar.zst', 'root-tgz']],
+  deploy: [['root-tar.zst', 'root-tgz', 'squashfs', 'root-raw.zst']],
 } as const;
 
 function checkImage(image: NewImage): void {
@@ -82,18 +91,30 @@ export async function registerImage(
     const { purpose, os, release, arch, version, title } = image;
     const row = await trx
       .insertInto('images')
-      .values({ purpose, os, release, arch, label: image.label ?? 'stable', version, title })
+      .values({
+        ...(image.id === undefined ? {} : { id: image.id }),
+        ...{ purpose, os, release, arch, version, title },
+        subarch: image.subarch ?? 'generic',
+        label: image.label ?? 'stable',
+        base_image: image.baseImage ?? '',
+        content: image.content === undefined ? null : JSON.stringify(image.content),
+      })
       .onConflict((conflict) =>
         conflict
           .columns(['purpose', 'os', 'release', 'arch', 'subarch', 'label', 'version'])
-          .doUpdateSet({ title, created: sql<Date>`now()` }),
+          .doUpdateSet((eb) => ({ title, created: sql<Date>`now()`, content: eb.ref('excluded.content') })),
       )
       .returning('id')
       .executeTakeFirstOrThrow();
     await trx.deleteFrom('image_files').where('image_id', '=', row.id).execute();
     await trx
       .insertInto('image_files')
-      .values(files.map((file) => ({ ...file, image_id: row.id })))
+      .values(
+        files.map((file, index) => {
+          const source = image.files[index]?.source;
+          return { ...file, image_id: row.id, source: source === undefined ? null : JSON.stringify(source) };
+        }),
+      )
       .execute();
     await trx
       .insertInto('changes')
@@ -140,6 +161,7 @@ export async function listImages(db: Db): Promise<CatalogueImage[]> {
       title: row.title,
       created: row.created,
       lastDeployed: row.last_deployed,
+      content: row.content === null ? null : ImageContent.parse(row.content),
       files: files
         .filter(({ image_id }) => image_id === row.id)
         .map(({ filetype, sha256, size }) => ({ filetype, sha256, size })),
@@ -177,10 +199,21 @@ async function fileOf(db: Db, imageId: number, filetypes: readonly string[]): Pr
   return row ?? null;
 }
 
+const FORMATS = {
+  'root-tar.zst': 'tar.zst',
+  'root-tgz': 'tgz',
+  squashfs: 'squashfs',
+  'root-raw.zst': 'raw.zst',
+} as const;
+type RootType = keyof typeof FORMATS;
+const isRoot = (filetype: string): filetype is RootType => Object.hasOwn(FORMATS, filetype);
+
 export interface DeployImage {
   sha256: string;
   size: number;
-  format: 'tar.zst' | 'tgz';
+  format: (typeof FORMATS)[RootType];
+  /** Null: built here. */
+  content: ImageContent | null;
 }
 
 /** The newest root image of an os and release for a Debian architecture name, e.g. amd64. Null when there is none. */
@@ -190,7 +223,7 @@ export async function deployImage(
 ): Promise<DeployImage | null> {
   const image = await db
     .selectFrom('images')
-    .select('id')
+    .select(['id', 'content'])
     .where('purpose', '=', 'deploy')
     .where('os', '=', wanted.os)
     .where('release', '=', wanted.release)
@@ -198,9 +231,75 @@ export async function deployImage(
     .orderBy('created', 'desc')
     .orderBy('id', 'desc')
     .executeTakeFirst();
-  const file = image ? await fileOf(db, image.id, ['root-tar.zst', 'root-tgz']) : null;
-  if (!file) return null;
-  return { sha256: file.sha256, size: file.size, format: file.filetype === 'root-tgz' ? 'tgz' : 'tar.zst' };
+  const file = image ? await fileOf(db, image.id, Object.keys(FORMATS)) : null;
+  if (!image || !file || !isRoot(file.filetype)) return null;
+  const content = image.content === null ? null : ImageContent.parse(image.content);
+  return { sha256: file.sha256, size: file.size, format: FORMATS[file.filetype], content };
+}
+
+interface UploadIdentity {
+  os: string;
+  release: string;
+  arch: string;
+  subarch: string;
+}
+
+/** YYYYMMDD, with .1, .2 … for a second upload on the same day. */
+export async function uploadVersion(db: Db, image: UploadIdentity, now: Date): Promise<string> {
+  const day = now.toISOString().slice(0, 10).replaceAll('-', '');
+  const taken = new Set((await versionsOf(db, image)).map(({ version }) => version));
+  for (let n = 0; ; n += 1) {
+    const version = n === 0 ? day : `${day}.${n}`;
+    // Ends: there are finitely many rows.
+    if (!taken.has(version)) return version;
+  }
+}
+
+function versionsOf(db: Db, { os, release, arch, subarch }: UploadIdentity) {
+  return db
+    .selectFrom('images')
+    .select(['id', 'version'])
+    .where('purpose', '=', 'deploy')
+    .where('label', '=', 'uploaded')
+    .where('os', '=', os)
+    .where('release', '=', release)
+    .where('arch', '=', arch)
+    .where('subarch', '=', subarch)
+    .execute();
+}
+
+/** Earlier uploads of the same image go, unless a machine is being written from one right now. Returns how many went. */
+export async function deleteOlderUploads(
+  deps: Pick<RegionDeps, 'db' | 'changes'>,
+  image: UploadIdentity,
+  kept: number,
+): Promise<number> {
+  const old = (await versionsOf(deps.db, image)).map(({ id }) => id).filter((id) => id !== kept);
+  if (old.length === 0) return 0;
+  const gone = await deps.db
+    .deleteFrom('images')
+    .where('id', 'in', old)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('machines')
+            .select('machines.id')
+            .where('status', '=', 'DEPLOYING')
+            .where('osystem', '=', image.os)
+            .where('distro_series', '=', image.release),
+        ),
+      ),
+    )
+    .returning('id')
+    .execute();
+  if (gone.length === 0) return 0;
+  await deps.db
+    .insertInto('changes')
+    .values(gone.map(({ id }) => ({ kind: 'image', key: String(id) })))
+    .execute();
+  deps.changes.announce();
+  return gone.length;
 }
 
 /** Finds the image that a deployment names: "debian/bookworm", "bookworm", or "debian" for its newest. */

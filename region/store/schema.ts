@@ -176,10 +176,31 @@ export interface ImageFilesTable {
   filetype: string;
   sha256: string;
   size: number;
+  source: ColumnType<unknown, string | null | undefined, string | null>;
+}
+
+export interface ImageUploadsTable {
+  id: GeneratedAlways<number>;
+  image_id: number;
+  os: string;
+  release: string;
+  arch: string;
+  subarch: Generated<string>;
+  title: Generated<string>;
+  base_image: Generated<string>;
+  keep_old: Generated<boolean>;
+  format: string;
+  sha256: string;
+  size: number;
+  received: Generated<number>;
+  state: Generated<string>;
+  failure: ColumnType<unknown, string | null | undefined, string | null>;
+  created: Generated<Date>;
+  touched: Generated<Date>;
 }
 
 export interface ImagesTable {
-  id: GeneratedAlways<number>;
+  id: Generated<number>;
   purpose: string;
   os: string;
   release: string;
@@ -190,6 +211,8 @@ export interface ImagesTable {
   title: Generated<string>;
   created: Generated<Date>;
   last_deployed: Date | null;
+  content: ColumnType<unknown, string | null | undefined, string | null>;
+  base_image: Generated<string>;
 }
 
 export interface InstanceTokensTable {
@@ -533,6 +556,7 @@ export interface Tables {
   filesystems: FilesystemsTable;
   foreign_dhcp: ForeignDhcpTable;
   image_files: ImageFilesTable;
+  image_uploads: ImageUploadsTable;
   images: ImagesTable;
   instance_tokens: InstanceTokensTable;
   interface_links: InterfaceLinksTable;
