@@ -1,4 +1,12 @@
-import { ApiError, AttemptView, EventView, Explain, MachineDetail, MachineView } from '@ingot/contract/native.ts';
+import {
+  ApiError,
+  AttemptView,
+  EventView,
+  Explain,
+  MachineDetail,
+  MachineView,
+  PowerTypeView,
+} from '@ingot/contract/native.ts';
 import Fastify, { type InjectOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -239,6 +247,26 @@ describe('what is done', () => {
     const explained = Explain.parse((await call('ada', 'GET', '/machines/small/explain/deploy?image=plan9')).json());
     expect(problem(small)[1]).toBe(explained.reasons[0]?.code);
     expect(explained.reasons.map((reason) => reason.code).join()).toContain('image.');
+  });
+
+  it('power settings are what GET /power-types says they are', async () => {
+    const types = z.array(PowerTypeView).parse((await call('ada', 'GET', '/power-types')).json());
+    expect(types.map((type) => type.name)).toEqual(['ipmi', 'manual', 'redfish', 'webhook']);
+    const redfish = { power_address: '10.0.0.9', power_user: 'root', power_pass: 'calvin' };
+    const refusal = async (powerType: string, powerParameters: Record<string, string>) => {
+      const answer = await call('admin', 'PATCH', '/machines/large', { powerType, powerParameters });
+      expect(answer.payload).not.toContain('calvin');
+      return [...problem(answer), ApiError.parse(answer.json()).field];
+    };
+    const wrong = (field: string) => [400, 'input.invalid', field];
+    expect(await refusal('abacus', {})).toEqual(wrong('powerType'));
+    expect(await refusal('redfish', { ...redfish, power_pass: '' })).toEqual(wrong('powerParameters.power_pass'));
+    expect(await refusal('redfish', { ...redfish, colour: 'red' })).toEqual(wrong('powerParameters.colour'));
+    const verify = { ...redfish, power_verify_ssl: 'calvin' };
+    expect(await refusal('redfish', verify)).toEqual(wrong('powerParameters.power_verify_ssl'));
+    const taken = await call('admin', 'PATCH', '/machines/large', { powerType: 'redfish', powerParameters: redfish });
+    expect(MachineView.parse(taken.json()).powerType).toBe('redfish');
+    expect((await call('admin', 'GET', '/machines/large/power-parameters')).payload).not.toContain('calvin');
   });
 
   it('an administrator changes name, tags and power settings; secrets are never shown', async () => {
