@@ -21,6 +21,8 @@ export interface AgentEnd {
   next: 'poweroff' | 'reboot';
   /** What was written to the disk in this boot; 'erased' when it was wiped. */
   disk: InstallPlan | 'erased' | null;
+  /** The region's name for the machine, when it enlisted. */
+  machine: string | null;
 }
 
 /** Plays the agent from its ticket to the region's word to leave; throws PowerGone when the power goes first. */
@@ -29,7 +31,7 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
   const headers = (): Record<string, string> => (token === '' ? {} : { authorization: `Bearer ${token}` });
   const post = (path: string, body: unknown) => ask(boot, 'POST', `/agent/v1/${path}`, headers, body);
   const report = async (progress: Progress) => void (await post('progress', progress));
-  const end: AgentEnd = { next: 'poweroff', disk: null };
+  const end: AgentEnd = { next: 'poweroff', disk: null, machine: null };
   const { visible } = boot;
   let begun = 0;
 
@@ -45,7 +47,7 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
     await report({ ...base, state: 'started' });
     await begin(name);
     const began = performance.now();
-    const { slowDisk = 1, failStep } = boot.faults();
+    const { slowDisk = 1, failStep, failErase } = boot.faults();
     const parts = bytes === undefined ? 0 : 4 * slowDisk;
     for (let part = 1; part <= parts; part += 1) {
       await boot.pause(name);
@@ -54,7 +56,7 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
     }
     await boot.pause(name);
     const seconds = (performance.now() - began) / 1000;
-    const failed = failStep === name;
+    const failed = failStep === name || (failErase === true && name === 'erase');
     await report({ ...base, state: failed ? 'failed' : 'finished', seconds });
     return !failed;
   }
@@ -105,7 +107,9 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
           bmc: visible.bmc,
           inventory: visible.inventory(),
         });
-        return EnlistReply.parse(JSON.parse(answer.text)).next;
+        const reply = EnlistReply.parse(JSON.parse(answer.text));
+        end.machine = reply.machine;
+        return reply.next;
       }
       case 'scripts':
         return done(await scripts(task));

@@ -13,8 +13,9 @@ export interface Faults {
   scriptExit?: number;
   /** Bytes that the failing script prints; the agent keeps head and tail. */
   scriptPrints?: number;
-  /** This installation step, or 'erase', fails. */
+  /** This installation step fails. */
   failStep?: string;
+  failErase?: boolean;
   /** The agent dies at its n-th script or step of a boot, counted from 1. */
   agentDiesAt?: number;
   /** Everything that moves a disk's bytes takes this many times as long. */

@@ -54,7 +54,7 @@ export async function startSimulatedSite(options: SimulatedSiteOptions): Promise
   try {
     await region.start();
     const { api } = region;
-    await registerImages(api, path.join(stateDir, 'images'));
+    await registerSimulatedImages(api, path.join(stateDir, 'images'));
     const started = startSimulatedRack({ socketPath: path.join(stateDir, 'run/rack.sock'), name: 'simulated' });
     rack = started;
     const { cidr, range } = SIMULATED_NETWORK;
@@ -79,7 +79,8 @@ export async function startSimulatedSite(options: SimulatedSiteOptions): Promise
   }
 }
 
-async function registerImages(api: NativeClient, folder: string): Promise<void> {
+/** Images of a few kilobytes, below `folder` until the region has taken them. */
+export async function registerSimulatedImages(api: NativeClient, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const file = async (filetype: string, bytes: number) => {
     const file = path.join(folder, filetype);

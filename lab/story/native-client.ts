@@ -2,14 +2,19 @@ import http from 'node:http';
 import {
   type ActionRequest,
   ApiError,
+  ApiKey,
   AttemptView,
   EventView,
   EvidenceView,
   Explain,
   ImageView,
   MachineDetail,
+  type MachinePatch,
   MachineView,
   NATIVE_BASE,
+  PowerStateView,
+  RackToken,
+  WhoAmI,
 } from '@ingot/contract/native.ts';
 import { z } from 'zod';
 
@@ -32,19 +37,30 @@ interface Answer {
   text: string;
 }
 
-/** The region's local socket: whoever may open it counts as the first administrator. */
-export function nativeClient(socketPath: string) {
+/** The region's local socket, whose opener counts as the first administrator; or its URL, with an API key. */
+export type RegionAccess = string | { url: string; apiKey: string };
+
+/** Where and as whom to ask, for Node's http.request. */
+export function reach(access: RegionAccess): http.RequestOptions & { headers: Record<string, string> } {
+  if (typeof access === 'string') return { socketPath: access, headers: { host: 'localhost' } };
+  const { hostname: host, port, protocol } = new URL(access.url);
+  if (protocol !== 'http:') throw new Error(`${access.url}: only http is spoken`);
+  return { host, port: port === '' ? 80 : Number(port), headers: { authorization: `Bearer ${access.apiKey}` } };
+}
+
+export function nativeClient(access: RegionAccess) {
+  const target = reach(access);
   const send = (method: string, path: string, body?: unknown): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? undefined : JSON.stringify(body);
       const request = http.request(
         {
-          socketPath,
+          ...target,
           method,
           path: NATIVE_BASE + path,
           timeout: TIMEOUT_MS,
           headers: {
-            host: 'localhost',
+            ...target.headers,
             ...(text === undefined
               ? {}
               : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
@@ -100,9 +116,14 @@ export function nativeClient(socketPath: string) {
     images: () => call(z.array(ImageView), 'GET', '/images'),
     registerImage: (image: unknown) => call(anything, 'POST', '/images', image),
     serve: (cidr: string, start: string, end: string) => call(anything, 'POST', '/network/serve', { cidr, start, end }),
-    subnets: () => call(z.array(z.looseObject({ cidr: z.string() })), 'GET', '/network/subnets'),
+    subnets: () => call(z.array(z.looseObject({ id: z.number(), cidr: z.string() })), 'GET', '/network/subnets'),
     racks: () => call(z.array(z.looseObject({ name: z.string(), connected: z.boolean() })), 'GET', '/racks'),
     setSettings: (settings: Record<string, unknown>) => call(anything, 'POST', '/settings', settings),
+    patch: (systemId: string, patch: MachinePatch) => call(MachineView, 'PATCH', at(systemId), patch),
+    powerQuery: (systemId: string) => call(PowerStateView, 'POST', `${at(systemId)}/power-query`),
+    whoAmI: () => call(WhoAmI, 'GET', '/whoami'),
+    rackToken: () => call(RackToken, 'POST', '/racks/tokens'),
+    apiKey: (username: string) => call(ApiKey, 'POST', `/users/${encodeURIComponent(username)}/api-keys`, {}),
     createUser: (username: string, password: string, admin: boolean) =>
       call(anything, 'POST', '/users', { username, password, admin }),
   };
