@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import type { ImageCache } from '../imagecache/cache.ts';
 import { answerAway, answerText } from './answer.ts';
 import { byteRange } from './byte-range.ts';
+import { sendFile } from './send-file.ts';
 
 /** GET or HEAD of an image file, filled from the region first when it is not here. Returns the bytes sent. */
 export async function serveBlob(
@@ -40,12 +39,5 @@ export async function serveBlob(
     response.end();
     return 0;
   }
-  let sent = 0;
-  const file = createReadStream(found.path, { start, end, highWaterMark: 512 * 1024 });
-  file.on('data', (chunk) => {
-    sent += chunk.length;
-  });
-  // A machine that hangs up in the middle is no error of ours: evidence says how many bytes went.
-  await pipeline(file, response).catch(() => undefined);
-  return sent;
+  return await sendFile(response, found.path, start, length);
 }
