@@ -1,5 +1,5 @@
 import type { CandidateRow, NetworkPlan } from './candidate.ts';
-import type { Constraints } from './constraints.ts';
+import type { ConstraintName, Constraints } from './constraints.ts';
 import { matchInterfaces } from './interface-constraint.ts';
 import { matchStorage, type StorageMatch } from './storage-constraint.ts';
 
@@ -28,24 +28,48 @@ export function costOf(row: Pick<CandidateRow, 'cpuCount' | 'memory'>): number {
 export function candidates(rows: readonly CandidateRow[], constraints: Constraints, plan: NetworkPlan): Chosen {
   const ordered: Match[] = [];
   const rejected = new Map<string, string>();
+  const test = fitting(constraints, plan);
   for (const row of rows) {
-    const why = reasonAgainst(row, constraints, plan);
-    if (why !== null) {
-      rejected.set(row.systemId, why);
-      continue;
-    }
-    const storage = constraints.storage && matchStorage(row.disks, constraints.storage.groups);
-    const interfaces = constraints.interfaces && matchInterfaces(row, plan, constraints.interfaces.labels);
-    if (storage === null) rejected.set(row.systemId, `storage=${constraints.storage?.text}: no fitting devices`);
-    else if (interfaces === null) {
-      rejected.set(row.systemId, `interfaces=${constraints.interfaces?.text}: a label is served by no interface`);
-    } else {
-      const labelled = storage !== undefined && Object.keys(storage).length > 0;
-      ordered.push({ row, byType: { ...(labelled ? { storage } : {}), ...(interfaces ? { interfaces } : {}) } });
-    }
+    const result = test(row);
+    if (typeof result === 'string') rejected.set(row.systemId, result);
+    else ordered.push(result);
   }
-  ordered.sort((a, b) => costOf(a.row) - costOf(b.row) || a.row.id - b.row.id);
+  ordered.sort((a, b) => byCost(a.row, b.row));
   return { ordered, rejected };
+}
+
+/** Cheapest first, ties by id. */
+export function byCost(a: CandidateRow, b: CandidateRow): number {
+  return costOf(a) - costOf(b) || a.id - b.id;
+}
+
+/** The test of one machine: how it meets the constraints, or the first one it does not, in words. */
+export function fitting(constraints: Constraints, plan: NetworkPlan): (row: CandidateRow) => Match | string {
+  // Most requests give few constraints, and there may be ten thousand machines.
+  const checks = CHECKS.filter(([name]) => constraints[name] !== undefined).map(([, check]) => check);
+  const { storage: asked, interfaces: labels } = constraints;
+  return (row) => {
+    for (const check of checks) {
+      const why = check(row, constraints, plan);
+      if (why !== null) return why;
+    }
+    const storage = asked && matchStorage(row.disks, asked.groups);
+    const interfaces = labels && matchInterfaces(row, plan, labels.labels);
+    if (storage === null) return `storage=${asked?.text}: no fitting devices`;
+    if (interfaces === null) return `interfaces=${labels?.text}: a label is served by no interface`;
+    const labelled = storage !== undefined && Object.keys(storage).length > 0;
+    return { row, byType: { ...(labelled ? { storage } : {}), ...(interfaces ? { interfaces } : {}) } };
+  };
+}
+
+/** Constraints that are about disks and interfaces; without one of them a row's may be left out. */
+const ON_DEVICES: readonly ConstraintName[] = [
+  ...(['storage', 'interfaces', 'link_speed', 'subnets', 'not_subnets', 'vlans', 'not_vlans'] as const),
+  ...(['fabrics', 'not_fabrics', 'fabric_classes', 'not_fabric_classes'] as const),
+];
+
+export function needsDevices(constraints: Constraints): boolean {
+  return ON_DEVICES.some((name) => constraints[name] !== undefined);
 }
 
 type Check = (row: CandidateRow, constraints: Constraints, plan: NetworkPlan) => string | null;
@@ -65,56 +89,71 @@ function atLeast(name: keyof Constraints, has: number, wanted: number | undefine
 }
 
 /** In the order of the reference: positive filters, then negative ones. */
-const CHECKS: readonly Check[] = [
-  (row, { name }) => {
-    const wrong = name?.find((one) => one !== row.hostname && one !== row.fqdn);
-    return wrong === undefined ? null : missing(`name=${wrong}`, row.fqdn);
-  },
-  (row, { system_id }) => oneOf('system_id', row.systemId, system_id),
-  (row, { arch }) => oneOf('arch', row.architecture, arch),
-  (row, { cpu_count }) => atLeast('cpu_count', row.cpuCount, cpu_count),
-  (row, { cpu_speed }) => atLeast('cpu_speed', row.cpuSpeed, cpu_speed),
-  (row, { mem }) => atLeast('mem', row.memory, mem),
-  (row, { link_speed }) =>
-    atLeast('link_speed', Math.max(0, ...row.interfaces.map((nic) => nic.linkSpeed)), link_speed),
-  (row, { tags }) => {
-    const lacking = tags?.filter((tag) => !row.tags.includes(tag)) ?? [];
-    return lacking.length === 0 ? null : missing(`tags=${lacking.join(',')}`, row.tags.join(','));
-  },
-  (row, { zone }) => oneOf('zone', row.zone.name, zone),
-  (row, { pool }) => oneOf('pool', row.pool.name, pool),
-  (row, { owner }) => oneOf('owner', row.owner, owner),
-  (row, { power_state }) => oneOf('power_state', row.powerState, power_state),
-  (row, { deployment_target }) => oneOf('deployment_target', targetOf(row), deployment_target),
-  (row, { fabrics }, plan) => anyOf('fabrics', fabricsOf(row, plan, 'name'), fabrics),
-  (row, { fabric_classes }, plan) => anyOf('fabric_classes', fabricsOf(row, plan, 'classType'), fabric_classes),
-  (row, { subnets }) => {
-    const linked = subnetsOf(row);
-    const lacking = subnets?.filter((id) => !linked.includes(id)) ?? [];
-    return lacking.length === 0 ? null : missing(`subnets=${lacking.join(',')}`, linked.join(','));
-  },
-  (row, { vlans }) => anyOf('vlans', vlansOf(row), vlans?.map(String)),
-  (row, { not_arch }) => noneOf('not_arch', [row.architecture], not_arch),
-  (row, { not_tags }) => noneOf('not_tags', row.tags, not_tags),
-  (row, { not_in_zone }) => noneOf('not_in_zone', [row.zone.name], not_in_zone),
-  (row, { not_in_pool }) => noneOf('not_in_pool', [row.pool.name], not_in_pool),
-  (row, { not_owner }) => noneOf('not_owner', row.owner === null ? [] : [row.owner], not_owner),
-  (row, { not_power_state }) => noneOf('not_power_state', [row.powerState], not_power_state),
-  (row, { not_deployment_target }) => noneOf('not_deployment_target', [targetOf(row)], not_deployment_target),
-  (row, { not_fabrics }, plan) => noneOf('not_fabrics', fabricsOf(row, plan, 'name'), not_fabrics),
-  (row, c, plan) => noneOf('not_fabric_classes', fabricsOf(row, plan, 'classType'), c.not_fabric_classes),
-  (row, { not_subnets }) => noneOf('not_subnets', subnetsOf(row).map(String), not_subnets?.map(String)),
-  (row, { not_vlans }) => noneOf('not_vlans', vlansOf(row), not_vlans?.map(String)),
+const CHECKS: readonly (readonly [ConstraintName, Check])[] = [
+  [
+    'name',
+    (row, { name }) => {
+      const wrong = name?.find((one) => one !== row.hostname && one !== row.fqdn);
+      return wrong === undefined ? null : missing(`name=${wrong}`, row.fqdn);
+    },
+  ],
+  ['system_id', (row, { system_id }) => oneOf('system_id', row.systemId, system_id)],
+  ['arch', (row, { arch }) => oneOf('arch', row.architecture, arch)],
+  ['cpu_count', (row, { cpu_count }) => atLeast('cpu_count', row.cpuCount, cpu_count)],
+  ['cpu_speed', (row, { cpu_speed }) => atLeast('cpu_speed', row.cpuSpeed, cpu_speed)],
+  ['mem', (row, { mem }) => atLeast('mem', row.memory, mem)],
+  [
+    'link_speed',
+    (row, { link_speed }) =>
+      atLeast('link_speed', Math.max(0, ...row.interfaces.map((nic) => nic.linkSpeed)), link_speed),
+  ],
+  [
+    'tags',
+    (row, { tags }) => {
+      const lacking = tags?.filter((tag) => !row.tags.includes(tag)) ?? [];
+      return lacking.length === 0 ? null : missing(`tags=${lacking.join(',')}`, row.tags.join(','));
+    },
+  ],
+  ['zone', (row, { zone }) => oneOf('zone', row.zone.name, zone)],
+  ['pool', (row, { pool }) => oneOf('pool', row.pool.name, pool)],
+  ['owner', (row, { owner }) => oneOf('owner', row.owner, owner)],
+  ['power_state', (row, { power_state }) => oneOf('power_state', row.powerState, power_state)],
+  ['deployment_target', (row, { deployment_target }) => oneOf('deployment_target', targetOf(row), deployment_target)],
+  ['fabrics', (row, { fabrics }, plan) => anyOf('fabrics', fabricsOf(row, plan, 'name'), fabrics)],
+  [
+    'fabric_classes',
+    (row, { fabric_classes }, plan) => anyOf('fabric_classes', fabricsOf(row, plan, 'classType'), fabric_classes),
+  ],
+  [
+    'subnets',
+    (row, { subnets }) => {
+      const linked = subnetsOf(row);
+      const lacking = subnets?.filter((id) => !linked.includes(id)) ?? [];
+      return lacking.length === 0 ? null : missing(`subnets=${lacking.join(',')}`, linked.join(','));
+    },
+  ],
+  ['vlans', (row, { vlans }) => anyOf('vlans', vlansOf(row), vlans?.map(String))],
+  ['not_arch', (row, { not_arch }) => noneOf('not_arch', [row.architecture], not_arch)],
+  ['not_tags', (row, { not_tags }) => noneOf('not_tags', row.tags, not_tags)],
+  ['not_in_zone', (row, { not_in_zone }) => noneOf('not_in_zone', [row.zone.name], not_in_zone)],
+  ['not_in_pool', (row, { not_in_pool }) => noneOf('not_in_pool', [row.pool.name], not_in_pool)],
+  ['not_owner', (row, { not_owner }) => noneOf('not_owner', row.owner === null ? [] : [row.owner], not_owner)],
+  ['not_power_state', (row, { not_power_state }) => noneOf('not_power_state', [row.powerState], not_power_state)],
+  [
+    'not_deployment_target',
+    (row, { not_deployment_target }) => noneOf('not_deployment_target', [targetOf(row)], not_deployment_target),
+  ],
+  ['not_fabrics', (row, { not_fabrics }, plan) => noneOf('not_fabrics', fabricsOf(row, plan, 'name'), not_fabrics)],
+  [
+    'not_fabric_classes',
+    (row, c, plan) => noneOf('not_fabric_classes', fabricsOf(row, plan, 'classType'), c.not_fabric_classes),
+  ],
+  [
+    'not_subnets',
+    (row, { not_subnets }) => noneOf('not_subnets', subnetsOf(row).map(String), not_subnets?.map(String)),
+  ],
+  ['not_vlans', (row, { not_vlans }) => noneOf('not_vlans', vlansOf(row), not_vlans?.map(String))],
 ];
-
-/** The first constraint the machine does not meet, storage and interfaces apart; null when it meets all. */
-function reasonAgainst(row: CandidateRow, constraints: Constraints, plan: NetworkPlan): string | null {
-  for (const check of CHECKS) {
-    const why = check(row, constraints, plan);
-    if (why !== null) return why;
-  }
-  return null;
-}
 
 function anyOf(name: keyof Constraints, has: readonly string[], wanted: readonly string[] | undefined): string | null {
   if (wanted === undefined || wanted.some((value) => has.includes(value))) return null;

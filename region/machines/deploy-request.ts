@@ -7,6 +7,7 @@ import { Problem } from '../store/problem.ts';
 import type { Tables } from '../store/schema.ts';
 import { sealedIdentity } from '../store/sealed-identity.ts';
 import { readSettings } from '../store/settings.ts';
+import { deployPlanOf, refusalsOf } from './deploy-plan.ts';
 
 export const USER_DATA_LIMIT = 2 ** 20;
 
@@ -69,6 +70,7 @@ export async function requestDeploy(
     .executeTakeFirst();
   if (!machine) throw new NotFound('machine', systemId);
   const chosen = await chooseImage(deps.db, request.image, machine.architecture);
+  const plan = await deployPlanOf(deps.db, systemId, chosen, request.ephemeral ?? false);
   const sealed =
     request.userData === null ? null : deps.sealer.seal(request.userData, sealedIdentity.userData(machine.id));
   return deps.door.apply(
@@ -79,6 +81,7 @@ export async function requestDeploy(
       osystem: chosen.os,
       distroSeries: chosen.release,
       imageAvailable: chosen.available,
+      obstacles: refusalsOf(plan),
       hweKernel: request.hweKernel,
       ephemeral: request.ephemeral,
       agentName: request.agentName,

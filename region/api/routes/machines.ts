@@ -153,7 +153,7 @@ export function machineRoutes(parts: NativeParts): Route[] {
       },
       async ({ deps, principal, body }) => {
         const who = signedIn(principal);
-        return viewOf(deps, who, await allocateMachine(deps, parts.typical, who, body));
+        return viewOf(deps, who, await allocateMachine(deps, who, body));
       },
     ),
     route(

@@ -1,39 +1,53 @@
-import { candidates, type Match } from '@ingot/core/allocate/candidates.ts';
+import { fitting, type Match, needsDevices } from '@ingot/core/allocate/candidates.ts';
 import type { Submitted } from '@ingot/core/allocate/constraints.ts';
 import { nothingAvailable } from '@ingot/core/allocate/describe.ts';
 import { parseConstraints } from '@ingot/core/allocate/parse.ts';
+import { allocatorOf } from '../../machines/allocation/allocator.ts';
 import { jsonText, type Reply, type UserCall } from '../table.ts';
 import { badRequest, conflict, invalidField, invalidForm } from '../wire/errors.ts';
 import { type Json, toJson } from '../wire/json.ts';
 import { strictBoolean } from '../wire/scalars.ts';
 import { allOf, lastOf, namesOf, textOf } from '../wire/values.ts';
-import { allocatable, loadSite } from './candidate-rows.ts';
 import { actorOf, callerOf, commentOf, refusalError } from './command.ts';
-import { storedBody } from './stored.ts';
-
-/** Fresh looks at what is Ready after all candidates of a look were taken by others. */
-const ROUNDS = 3;
-/** Candidates tried in one look. */
-const TRIES = 32;
+import { loadSite } from './site.ts';
+import { bodyAfterChange } from './stored.ts';
 
 /**
- * Takes the cheapest machine that meets all constraints, or with dry_run only names it. Others may take a candidate in
- * the same moment: then the next one is tried. 409 when none is left, with the texts clients know.
+ * Takes the cheapest machine that meets all constraints, or with dry_run only names it. 409 when there is none, with the
+ * texts clients know.
  */
 export async function allocate(call: UserCall): Promise<Reply> {
   const { db } = call.deps;
   const options = optionsOf(call);
   const submitted: Submitted = namesOf(call.values).map((name) => [name, allOf(call.values, name)] as const);
-  const site = await loadSite(db);
+  const site = await loadSite(
+    db,
+    submitted.map(([name]) => name),
+  );
   const parsed = parseConstraints(submitted, site);
   if (!parsed.ok) throw invalidForm(parsed.errors);
-  for (let round = 1; round <= ROUNDS; round++) {
-    const { ordered } = candidates(await allocatable(db, call.user), parsed.constraints, site.network);
-    if (ordered.length === 0) break;
-    const taken = options.dryRun ? ordered[0] : await take(call, ordered.slice(0, TRIES), options.agentName);
-    if (taken !== undefined) return await answer(call, taken, options.verbose ? ordered : null);
+  const { constraints } = parsed;
+  const command = {
+    type: 'allocate',
+    actor: actorOf(call),
+    agentName: options.agentName,
+    comment: commentOf(call),
+  } as const;
+  const allocation = await allocatorOf(call.deps)({
+    person: call.user,
+    test: fitting(constraints, site.network),
+    devices: needsDevices(constraints),
+    take: options.dryRun ? null : { command, caller: callerOf(call) },
+    listAll: options.verbose,
+  });
+  switch (allocation.kind) {
+    case 'none':
+      throw conflict(nothingAvailable(submitted, constraints));
+    case 'refused':
+      throw refusalError('allocate', allocation.refused);
+    case 'chosen':
+      return await answer(call, allocation.match, options.verbose ? allocation.all : null);
   }
-  throw conflict(nothingAvailable(submitted, parsed.constraints));
 }
 
 function optionsOf(call: UserCall): { dryRun: boolean; verbose: boolean; agentName: string } {
@@ -52,24 +66,9 @@ function optionsOf(call: UserCall): { dryRun: boolean; verbose: boolean; agentNa
   };
 }
 
-async function take(call: UserCall, ordered: readonly Match[], agentName: string): Promise<Match | undefined> {
-  for (const match of ordered) {
-    const applied = await call.deps.door.apply(
-      match.row.systemId,
-      { type: 'allocate', actor: actorOf(call), agentName, comment: commentOf(call) },
-      callerOf(call),
-    );
-    if (applied.ok) return match;
-    // Taken, locked or given away meanwhile is a lost race; anything else is a reason.
-    const code = applied.refused[0]?.code ?? '';
-    if (!/^(status\.|perm\.|locked$)/.test(code)) throw refusalError('allocate', applied.refused);
-  }
-  return undefined;
-}
-
 /** The stored body with the matches put in as its last key. */
 async function answer(call: UserCall, taken: Match, verboseOver: readonly Match[] | null): Promise<Reply> {
-  const body = await storedBody(call.deps.db, taken.row.id);
+  const body = await bodyAfterChange(call.deps.db, taken.row.id);
   if (body === null) throw conflict(`No machine with system ID ${taken.row.systemId} available.`);
   const matches: Json = verboseOver === null ? taken.byType : { ...taken.byType, ...verboseMaps(verboseOver) };
   const open = body.slice(0, body.lastIndexOf('\n}'));

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { batched } from '../../store/batched.ts';
 import { isWorthRetrying, sqlState } from '../../store/pg-error.ts';
 import type { Tables } from '../../store/schema.ts';
 import { toJson } from '../wire/json.ts';
@@ -7,6 +8,8 @@ import { loadAggregates } from './load.ts';
 
 /** Machines rendered in one transaction: bounds memory and how long marks stay locked. */
 const BATCH = 50;
+/** Bodies that are waited for: few, so that nobody waits for many others. */
+const TOGETHER = { size: 16, atOnce: 2 };
 const TRIES = 4;
 const FOREIGN_KEY_VIOLATION = '23503';
 
@@ -39,6 +42,26 @@ export async function storedBody(db: Kysely<Tables>, machineId: number): Promise
   if (stored.body !== null && !stored.stale) return stored.body;
   await freshen(db, [machineId]);
   return (await bodyRow(db, machineId))?.body ?? null;
+}
+
+/** Renderings for callers that wait for them, by database. */
+const renderings = new WeakMap<object, (machineId: number) => Promise<string | null>>();
+
+/**
+ * The body of a machine that this process has just changed: rendered without asking whether it is stale, together with
+ * those that others wait for at the same time. Null when there is no such machine.
+ */
+export async function bodyAfterChange(db: Kysely<Tables>, machineId: number): Promise<string | null> {
+  let render = renderings.get(db);
+  if (render === undefined) {
+    render = batched(TOGETHER, async (ids) => {
+      const bodies = await renderBatch(db, [...new Set(ids)]);
+      return ids.map((id) => bodies.get(id) ?? null);
+    });
+    renderings.set(db, render);
+  }
+  // Not in the answer: somebody else's rendering took the marks, so what it stored is current.
+  return (await render(machineId)) ?? (await storedBody(db, machineId));
 }
 
 /** What is stored, and whether a change since then is marked; one statement, so one moment. */
@@ -75,11 +98,11 @@ async function staleOf(db: Kysely<Tables>, ids: readonly number[]): Promise<numb
   return rows.map((row) => row.id);
 }
 
-async function renderBatch(db: Kysely<Tables>, ids: readonly number[]): Promise<void> {
+/** Renders those of the machines that are marked, and gives their bodies. */
+async function renderBatch(db: Kysely<Tables>, ids: readonly number[]): Promise<Map<number, string>> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await db.transaction().execute((trx) => renderOnce(trx, ids));
-      return;
+      return await db.transaction().execute((trx) => renderOnce(trx, ids));
     } catch (error) {
       // A machine deleted meanwhile: the next try does not find it any more.
       const gone = sqlState(error) === FOREIGN_KEY_VIOLATION;
@@ -88,7 +111,7 @@ async function renderBatch(db: Kysely<Tables>, ids: readonly number[]): Promise<
   }
 }
 
-async function renderOnce(trx: Kysely<Tables>, ids: readonly number[]): Promise<void> {
+async function renderOnce(trx: Kysely<Tables>, ids: readonly number[]): Promise<Map<number, string>> {
   const marks = await trx
     .deleteFrom('body_dirty')
     .where('id', 'in', (eb) =>
@@ -102,12 +125,14 @@ async function renderOnce(trx: Kysely<Tables>, ids: readonly number[]): Promise<
     .returning('machine_id')
     .execute();
   const marked = [...new Set(marks.map((row) => row.machine_id))];
-  if (marked.length === 0) return;
+  if (marked.length === 0) return new Map();
   const all = await loadAggregates(trx, marked);
-  if (all.machines.length === 0) return;
+  if (all.machines.length === 0) return new Map();
+  const bodies = new Map(all.machines.map((row) => [row.id, toJson(machineObject(all, row))]));
   await trx
     .insertInto('machine_bodies')
-    .values(all.machines.map((row) => ({ machine_id: row.id, body: toJson(machineObject(all, row)) })))
+    .values([...bodies].map(([machine_id, body]) => ({ machine_id, body })))
     .onConflict((conflict) => conflict.column('machine_id').doUpdateSet((eb) => ({ body: eb.ref('excluded.body') })))
     .execute();
+  return bodies;
 }

@@ -1,11 +1,21 @@
-import type { CandidateDisk, CandidateInterface, CandidateRow, Site } from '@ingot/core/allocate/candidate.ts';
+import type { CandidateDisk, CandidateInterface, CandidateRow } from '@ingot/core/allocate/candidate.ts';
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../../store/schema.ts';
-import { loadAtlas } from '../network/atlas.ts';
-import { planOf } from '../network/specifier.ts';
-import type { Person } from '../table.ts';
+
+/** A machine that may be taken, without its disks and interfaces. */
+export interface BaseCandidate {
+  row: CandidateRow;
+  ownerId: number | null;
+  bootDiskId: number | null;
+}
+
+export interface Devices {
+  disks: CandidateDisk[];
+  interfaces: CandidateInterface[];
+}
 
 interface BaseRow extends Omit<CandidateRow, 'zone' | 'pool' | 'disks' | 'interfaces'> {
+  owner_id: number | null;
   zone_id: number;
   zone: string;
   pool_id: number;
@@ -13,18 +23,34 @@ interface BaseRow extends Omit<CandidateRow, 'zone' | 'pool' | 'disks' | 'interf
   boot_disk_id: number | null;
 }
 
-/** The machines that the person may take: Ready, unlocked, unowned or own (administrators: any). Three queries. */
-export async function allocatable(db: Kysely<Tables>, person: Person): Promise<CandidateRow[]> {
-  const free = sql`m.status = 'READY' AND NOT m.locked AND (${person.admin} OR m.owner_id IS NULL OR m.owner_id = ${person.id})`;
-  const machines = await sql<BaseRow>`
+/** The machines that are Ready and not locked; of these system ids, or all. One query. */
+export async function readCandidates(
+  db: Kysely<Tables>,
+  systemIds: readonly string[] | null,
+): Promise<BaseCandidate[]> {
+  const which = systemIds === null ? sql`true` : sql`m.system_id = ANY(${systemIds}::text[])`;
+  const { rows } = await sql<BaseRow>`
     SELECT m.id, m.system_id AS "systemId", m.hostname, m.hostname || '.' || d.name AS fqdn, m.architecture,
       m.cpu_count AS "cpuCount", m.cpu_speed AS "cpuSpeed", m.memory, m.power_state AS "powerState",
-      m.ephemeral_deploy AS "ephemeralDeploy", m.boot_disk_id, u.username AS owner,
+      m.ephemeral_deploy AS "ephemeralDeploy", m.boot_disk_id, m.owner_id, u.username AS owner,
       z.id AS zone_id, z.name AS zone, p.id AS pool_id, p.name AS pool,
       ARRAY(SELECT t.name FROM machine_tags mt JOIN tags t ON t.id = mt.tag_id WHERE mt.machine_id = m.id) AS tags
     FROM machines m JOIN domains d ON d.id = m.domain_id JOIN zones z ON z.id = m.zone_id JOIN pools p ON p.id = m.pool_id
     LEFT JOIN users u ON u.id = m.owner_id
-    WHERE ${free} ORDER BY m.id`.execute(db);
+    WHERE m.status = 'READY' AND NOT m.locked AND ${which}`.execute(db);
+  return rows.map(({ owner_id, zone_id, zone, pool_id, pool, boot_disk_id, ...row }) => ({
+    row: { ...row, zone: { id: zone_id, name: zone }, pool: { id: pool_id, name: pool }, disks: [], interfaces: [] },
+    ownerId: owner_id,
+    bootDiskId: boot_disk_id,
+  }));
+}
+
+/** Disks and interfaces of machines, by machine id; `bootDisks` gives each machine's boot disk. Two queries. */
+export async function readDevices(
+  db: Kysely<Tables>,
+  bootDisks: ReadonlyMap<number, number | null>,
+): Promise<Map<number, Devices>> {
+  const ids = [...bootDisks.keys()];
   const disks = await sql<DiskRow>`
     SELECT b.machine_id, b.id, b.size, b.tags, b.type, b.partition_table_type IS NOT NULL AS partitioned,
       EXISTS (SELECT 1 FROM filesystems f WHERE f.device_id = b.id AND NOT f.acquired) AS formatted,
@@ -33,22 +59,20 @@ export async function allocatable(db: Kysely<Tables>, person: Person): Promise<C
         'formatted', EXISTS (SELECT 1 FROM filesystems f WHERE f.partition_id = p.id AND NOT f.acquired)) ORDER BY p.index)
         FROM partitions p WHERE p.device_id = b.id), '[]') AS partitions,
       (SELECT f.mount_point FROM filesystems f WHERE f.device_id = b.id AND NOT f.acquired LIMIT 1) AS mount
-    FROM block_devices b JOIN machines m ON m.id = b.machine_id WHERE ${free} ORDER BY b.id`.execute(db);
+    FROM block_devices b WHERE b.machine_id = ANY(${ids}::integer[]) ORDER BY b.id`.execute(db);
   const interfaces = await sql<CandidateInterface & { machine_id: number }>`
     SELECT i.machine_id, i.id, i.name, i.type, i.vlan_id AS "vlanId", i.link_speed AS "linkSpeed", i.tags,
       COALESCE((SELECT jsonb_agg(jsonb_build_object('subnetId', l.subnet_id, 'ip', host(lower(a.span))) ORDER BY l.id)
         FROM interface_links l LEFT JOIN address_spans a ON a.id = l.address_id WHERE l.interface_id = i.id), '[]') AS links
-    FROM interfaces i JOIN machines m ON m.id = i.machine_id WHERE ${free} ORDER BY i.id`.execute(db);
-  return machines.rows.map(({ zone_id, zone, pool_id, pool, boot_disk_id, ...row }) => ({
-    ...row,
-    zone: { id: zone_id, name: zone },
-    pool: { id: pool_id, name: pool },
-    disks: disksOf(
-      disks.rows.filter((disk) => disk.machine_id === row.id),
-      boot_disk_id,
-    ),
-    interfaces: interfaces.rows.filter((nic) => nic.machine_id === row.id),
-  }));
+    FROM interfaces i WHERE i.machine_id = ANY(${ids}::integer[]) ORDER BY i.id`.execute(db);
+  const disksOf = grouped(disks.rows);
+  const interfacesOf = grouped(interfaces.rows);
+  return new Map(
+    ids.map((id) => [
+      id,
+      { disks: withRoot(disksOf.get(id) ?? [], bootDisks.get(id) ?? null), interfaces: interfacesOf.get(id) ?? [] },
+    ]),
+  );
 }
 
 interface DiskRow {
@@ -63,8 +87,18 @@ interface DiskRow {
   partitions: { id: number; size: number; tags: string[]; mount: string | null; formatted: boolean }[];
 }
 
+function grouped<Row extends { machine_id: number }>(rows: readonly Row[]): Map<number, Row[]> {
+  const groups = new Map<number, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(row.machine_id);
+    if (group === undefined) groups.set(row.machine_id, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
 /** The root is where `/` is mounted; while nothing is laid out, the boot disk, which the flat layout will use. */
-function disksOf(rows: readonly DiskRow[], bootDiskId: number | null): CandidateDisk[] {
+function withRoot(rows: readonly DiskRow[], bootDiskId: number | null): CandidateDisk[] {
   const mounted = rows.find((row) => row.mount === '/' || row.partitions.some((partition) => partition.mount === '/'));
   const root = mounted ?? rows.find((row) => row.id === bootDiskId) ?? rows.find((row) => row.type === 'physical');
   return rows.map((row) => ({
@@ -81,28 +115,4 @@ function disksOf(rows: readonly DiskRow[], bootDiskId: number | null): Candidate
       used: partition.formatted,
     })),
   }));
-}
-
-/** What exists, so that a misspelt name in a constraint is an error. */
-export async function loadSite(db: Kysely<Tables>): Promise<Site> {
-  const [tags, zones, pools, owners, architectures, atlas] = await Promise.all([
-    db.selectFrom('tags').select('name').execute(),
-    db.selectFrom('zones').select('name').execute(),
-    db.selectFrom('pools').select('name').execute(),
-    db.selectFrom('users').select('username as name').execute(),
-    sql<{ name: string }>`
-      SELECT arch || '/' || subarch AS name FROM images UNION SELECT architecture FROM machines WHERE architecture <> ''`.execute(
-      db,
-    ),
-    loadAtlas(db),
-  ]);
-  const names = (rows: readonly { name: string }[]): string[] => rows.map((row) => row.name);
-  return {
-    tags: names(tags),
-    zones: names(zones),
-    pools: names(pools),
-    owners: names(owners),
-    architectures: names(architectures.rows),
-    network: planOf(atlas),
-  };
 }

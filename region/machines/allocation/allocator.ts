@@ -1,0 +1,150 @@
+import type { CandidateRow } from '@ingot/core/allocate/candidate.ts';
+import type { Match } from '@ingot/core/allocate/candidates.ts';
+import type { Command, Refusal } from '@ingot/core/machine/model.ts';
+import type { Caller, RegionDeps } from '../../deps.ts';
+import { batched } from '../../store/batched.ts';
+import { type Candidate, type CandidateIndex, candidateIndex } from './candidate-index.ts';
+
+/** Requests that are served by one transaction. */
+const BATCH = 32;
+/** Looks at what is free, each after the chosen machines of the last one were taken by others. */
+const ROUNDS = 40;
+
+export interface AllocationRequest {
+  person: { id: number; admin: boolean };
+  /** How a machine fits; anything else: it does not. */
+  test: (row: CandidateRow) => Match | string;
+  /** The test looks at disks and interfaces. */
+  devices: boolean;
+  /** Null: choose only, take nothing. */
+  take: { command: Extract<Command, { type: 'allocate' }>; caller: Caller } | null;
+  /** Give every fitting machine too. */
+  listAll: boolean;
+}
+
+export type Allocation =
+  | { kind: 'chosen'; match: Match; all: Match[] }
+  /** No machine that the person may take fits; `free` are those he may take at all. */
+  | { kind: 'none'; free: readonly CandidateRow[] }
+  | { kind: 'refused'; refused: Refusal[] };
+
+export type Allocator = (request: AllocationRequest) => Promise<Allocation>;
+
+interface Pending {
+  request: AllocationRequest;
+  /** Machines that somebody else took or held when this request wanted them. */
+  missed: Set<string>;
+}
+
+type AllocatorParts = Pick<RegionDeps, 'db' | 'door'>;
+
+/** One a database: it holds the index, and requests of both APIs go through it together. */
+const allocators = new WeakMap<object, Allocator>();
+
+export function allocatorOf(deps: AllocatorParts): Allocator {
+  const known = allocators.get(deps.db);
+  if (known !== undefined) return known;
+  const made = createAllocator(deps);
+  allocators.set(deps.db, made);
+  return made;
+}
+
+/**
+ * Takes machines for many requests at once: the cheapest that fits, for each a different one, decided by the door in one
+ * transaction. Other region processes do the same on the same machines; a row's lock decides, and who comes second
+ * chooses again. Nobody is told "none" while a fitting machine is only held by somebody.
+ */
+export function createAllocator({ db, door }: AllocatorParts): Allocator {
+  const index = candidateIndex(db);
+  // One batch at a time: the index is brought up to date by it, and the next batch gathers meanwhile.
+  return batched({ size: BATCH, atOnce: 1 }, (requests) => serve(index, door, requests));
+}
+
+async function serve(
+  index: CandidateIndex,
+  door: RegionDeps['door'],
+  requests: readonly AllocationRequest[],
+): Promise<Allocation[]> {
+  const answers = new Map<AllocationRequest, Allocation>();
+  let open = requests.map((request): Pending => ({ request, missed: new Set() }));
+  let wait = false;
+  for (let round = 1; open.length > 0 && round <= ROUNDS; round++) {
+    const candidates = await index.refresh(open.some(({ request }) => request.devices));
+    const wanted: { pending: Pending; match: Match; take: NonNullable<AllocationRequest['take']> }[] = [];
+    const chosen = new Set<string>();
+    let waitNext = false;
+    for (const pending of open) {
+      const { request } = pending;
+      const choice = choose(candidates, pending, chosen);
+      if (choice.kind === 'none') {
+        answers.set(request, { kind: 'none', free: freeFor(candidates, request) });
+      } else if (choice.kind === 'later') {
+        // All that fit are held by others: next time they are waited for.
+        waitNext ||= pending.missed.size > 0;
+        pending.missed.clear();
+      } else if (request.take === null) {
+        answers.set(request, { kind: 'chosen', match: choice.match, all: allFor(candidates, request) });
+      } else {
+        chosen.add(choice.match.row.systemId);
+        wanted.push({ pending, match: choice.match, take: request.take });
+      }
+    }
+    const applied = await door.applyEach(
+      wanted.map(({ match, take }) => ({ systemId: match.row.systemId, command: take.command, caller: take.caller })),
+      wait,
+    );
+    for (const [at, { pending, match }] of wanted.entries()) {
+      const outcome = applied[at] ?? null;
+      if (outcome?.ok) {
+        answers.set(pending.request, { kind: 'chosen', match, all: allFor(candidates, pending.request) });
+      } else if (outcome === null || isLostRace(outcome.refused)) {
+        pending.missed.add(match.row.systemId);
+      } else {
+        answers.set(pending.request, { kind: 'refused', refused: outcome.refused });
+      }
+    }
+    open = open.filter(({ request }) => !answers.has(request));
+    wait = waitNext;
+  }
+  return requests.map((request) => answers.get(request) ?? { kind: 'none', free: [] });
+}
+
+type Choice = { kind: 'match'; match: Match } | { kind: 'none' } | { kind: 'later' };
+
+/** The cheapest fitting machine that nobody else in this batch has; `later` when all that fit are held or chosen. */
+function choose(candidates: readonly Candidate[], { request, missed }: Pending, chosen: ReadonlySet<string>): Choice {
+  let held = false;
+  for (const candidate of candidates) {
+    if (!mayTake(request, candidate)) continue;
+    const { systemId } = candidate.row;
+    const isHeld = chosen.has(systemId) || missed.has(systemId);
+    // Whether a held one fits matters only until the first that does.
+    if (isHeld && held) continue;
+    const match = request.test(candidate.row);
+    if (typeof match === 'string') continue;
+    if (!isHeld) return { kind: 'match', match };
+    held = true;
+  }
+  return held ? { kind: 'later' } : { kind: 'none' };
+}
+
+function mayTake({ person }: AllocationRequest, { ownerId }: Candidate): boolean {
+  return person.admin || ownerId === null || ownerId === person.id;
+}
+
+function freeFor(candidates: readonly Candidate[], request: AllocationRequest): CandidateRow[] {
+  return candidates.filter((candidate) => mayTake(request, candidate)).map((candidate) => candidate.row);
+}
+
+function allFor(candidates: readonly Candidate[], request: AllocationRequest): Match[] {
+  if (!request.listAll) return [];
+  return freeFor(candidates, request).flatMap((row) => {
+    const match = request.test(row);
+    return typeof match === 'string' ? [] : [match];
+  });
+}
+
+/** Taken, locked or given away meanwhile; anything else is a reason. */
+function isLostRace(refused: readonly Refusal[]): boolean {
+  return /^(status\.|perm\.|locked$)/.test(refused[0]?.code ?? '');
+}
