@@ -1,7 +1,8 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { encodeSession, encodeSetup, type Frame, openSealed, PAYLOAD } from './frame.ts';
 import { PRIVILEGE, type Privilege } from './privilege.ts';
 import { paddedKey, type RakpFacts, rakp2Code, rakp3Code, rakp4Code, type SessionKeys, sessionKeys } from './rakp.ts';
+import { freshRandom } from './random.ts';
 import type { CipherSuite } from './suite.ts';
 
 /** The BMC's half of RMCP+ (IPMI 2.0 §13.17–13.24): logins, session slots, sequence windows. */
@@ -132,7 +133,7 @@ const algorithms = (suite: CipherSuite) => [suite.authentication, suite.integrit
 function freeId(table: SessionTable): number {
   // Sixteen slots in 2³²: the second throw is already rare.
   for (;;) {
-    const id = randomBytes(4).readUInt32LE(0);
+    const id = freshRandom(4).readUInt32LE(0);
     if (id !== 0 && !table.has(id)) return id;
   }
 }
@@ -170,12 +171,12 @@ function nameUser(payload: Buffer, table: SessionTable, rules: LoginRules, nowMs
     consoleSession: session.consoleSession,
     bmcSession: Buffer.from(payload.subarray(4, 8)),
     consoleRandom: Buffer.from(payload.subarray(8, 24)),
-    bmcRandom: randomBytes(16),
+    bmcRandom: freshRandom(16),
     guid: rules.guid,
     role,
     user,
   };
-  const key = rules.refusesLogin ? randomBytes(20) : paddedKey(Buffer.from(known.password));
+  const key = rules.refusesLogin ? freshRandom(20) : paddedKey(Buffer.from(known.password));
   const code = rakp2Code(session.suite, key, facts);
   const head = Buffer.concat([Buffer.from([tag, 0, 0, 0]), session.consoleSession]);
   const rakp2 = encodeSetup(PAYLOAD.rakp2, Buffer.concat([head, facts.bmcRandom, rules.guid, code]));

@@ -1,5 +1,6 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
 import type { SessionKeys } from './rakp.ts';
+import { freshRandom } from './random.ts';
 import type { CipherSuite } from './suite.ts';
 
 /** RMCP packets (IPMI 2.0 §13.1–13.6, 13.28): the 1.5 wrapper outside of sessions and the RMCP+ one. */
@@ -71,7 +72,7 @@ function integrityCode(suite: CipherSuite, keys: SessionKeys, signed: Buffer): B
 function encrypt(key: Buffer, message: Buffer): Buffer {
   const padLength = (16 - ((message.length + 1) % 16)) % 16;
   const pad = Buffer.from(Array.from({ length: padLength }, (_, i) => i + 1));
-  const iv = randomBytes(16);
+  const iv = freshRandom(16);
   const cipher = createCipheriv('aes-128-cbc', key, iv).setAutoPadding(false);
   return Buffer.concat([iv, cipher.update(Buffer.concat([message, pad, Buffer.from([padLength])])), cipher.final()]);
 }

@@ -25,6 +25,8 @@ export interface IpmiSimOptions {
   deafToSoftOff?: boolean;
   /** Seconds that "set power" takes to take effect. */
   delaySeconds?: number;
+  /** Seconds that the BMC is busy with "set power" before it answers anything, as on a busy host. */
+  busySeconds?: number;
 }
 
 async function freeUdpPort(): Promise<number> {
@@ -89,6 +91,7 @@ user 2 true "ingot" "sekret-pw" admin 10 none md2 md5 straight
 
 function chassisHook(dir: string, options: IpmiSimOptions): string {
   const delay = options.delaySeconds ?? 0;
+  const busy = options.busySeconds === undefined ? '' : `sleep ${options.busySeconds}; `;
   const setPower =
     delay > 0 ? `(sleep ${delay}; echo "$4" >${dir}/power) >/dev/null 2>&1 &` : `echo "$4" >${dir}/power`;
   return `#!/bin/sh
@@ -97,7 +100,7 @@ function chassisHook(dir: string, options: IpmiSimOptions): string {
 case "$2 $3" in
   "get power") echo "power:$(cat ${dir}/power)" ;;
   "get boot") echo "boot:$(cat ${dir}/boot)" ;;
-  "set power") ${setPower} ;;
+  "set power") ${busy}${setPower} ;;
   "set boot") echo "$4" >${dir}/boot ;;
   "set shutdown") ${options.deafToSoftOff ? ':' : `echo 0 >${dir}/power`} ;;
 esac

@@ -1,4 +1,4 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { decodeCipherList, LIST_CHUNK, suitesToTry } from './cipher-list.ts';
 import type { Exchange } from './exchange.ts';
 import { completionFailure, IpmiFailure, SUITE_UNAVAILABLE, statusFailure } from './failure.ts';
@@ -6,6 +6,7 @@ import { encodePlain, encodeSetup, type Frame, PAYLOAD } from './frame.ts';
 import { encodeRequest, type IpmiReply, NETFN, replyTo } from './message.ts';
 import { PRIVILEGE } from './privilege.ts';
 import { paddedKey, type RakpFacts, rakp2Code, rakp3Code, rakp4Code, type SessionKeys, sessionKeys } from './rakp.ts';
+import { freshRandom } from './random.ts';
 import type { IpmiTarget } from './session.ts';
 import type { CipherSuite } from './suite.ts';
 
@@ -113,7 +114,7 @@ async function openWithFirst(
   target: IpmiTarget,
   candidates: readonly CipherSuite[],
 ): Promise<Opened> {
-  let last = new IpmiFailure('setting', SUITE_UNAVAILABLE);
+  let last: IpmiFailure | null = null;
   for (const [tag, suite] of candidates.entries()) {
     try {
       return await open(exchange, target, suite, tag);
@@ -122,11 +123,11 @@ async function openWithFirst(
       last = error;
     }
   }
-  throw last;
+  throw last ?? new IpmiFailure('setting', SUITE_UNAVAILABLE);
 }
 
 async function open(exchange: Exchange, target: IpmiTarget, suite: CipherSuite, tag: number): Promise<Opened> {
-  const consoleSession = randomBytes(4);
+  const consoleSession = freshRandom(4);
   consoleSession[0] = (consoleSession[0] ?? 0) | 1; // never zero
   const request = Buffer.alloc(32);
   request[0] = tag;
@@ -152,7 +153,7 @@ async function open(exchange: Exchange, target: IpmiTarget, suite: CipherSuite, 
 async function authenticate(exchange: Exchange, target: IpmiTarget, opened: Opened): Promise<RakpFacts> {
   const { suite, tag, consoleSession, bmcSession } = opened;
   const user = Buffer.from(target.user);
-  const consoleRandom = randomBytes(16);
+  const consoleRandom = freshRandom(16);
   const role = PRIVILEGE[target.privilege] | 0x10;
   const head = Buffer.from([tag, 0, 0, 0]);
   const rakp1 = Buffer.concat([head, bmcSession, consoleRandom, Buffer.from([role, 0, 0, user.length]), user]);

@@ -136,6 +136,23 @@ it('works with a K_g', async () => {
   }
 });
 
+/**
+ * @fault The BMC of the lab, Debian's ipmi_sim, is busy for 1.2 s with switching on, and does every repeated command again.
+ * @sees Nothing but the time it takes.
+ * @ends Its log shows one "set power 1": the client waits where it used to repeat after half a second.
+ */
+it('switches on once where ipmi_sim is busy', async () => {
+  const sim = await startIpmiSim({ busySeconds: 1.2 });
+  try {
+    expect(await withSession(targetOf(sim), (session) => chassisControl(session, 'on'))).toBe('accepted');
+    // A command that was waiting in its queue would be done by now.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect((await sim.log()).filter((line) => line.startsWith('set power'))).toEqual(['set power 1']);
+  } finally {
+    await sim.stop();
+  }
+});
+
 it('gives a silent and a closed port up in bounded time', async () => {
   const silent = createSocket('udp4');
   await new Promise<void>((resolve) => silent.bind(0, '127.0.0.1', resolve));
