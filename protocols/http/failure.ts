@@ -4,10 +4,13 @@
  */
 export type HttpFailureClass = 'connection' | 'setting' | 'fatal';
 
+/** A redirect's address goes into the message, and may be as long as a head. */
+const LONGEST_MESSAGE = 600;
+
 export class HttpFailure extends Error {
   readonly failure: HttpFailureClass;
   constructor(failure: HttpFailureClass, message: string) {
-    super(message);
+    super(message.slice(0, LONGEST_MESSAGE));
     this.name = 'HttpFailure';
     this.failure = failure;
   }

@@ -54,15 +54,28 @@ function modeFor(system: ComputerSystem, firmware: BootWish['firmware']): string
   return bootMode === 'always' || wanted !== mode ? wanted : null;
 }
 
-/** With the ETag that the resource has now; once more when it changed in between (HTTP 412, or 428 where one is a must). */
+/**
+ * With the ETag that the resource has now (428 where one is a must). After a 412 with the one it has got meanwhile, by its
+ * strong name: some services give `W/"…"` and take `"…"` alone, as RFC 9110 section 13.1.1 has it. Then without: some
+ * give ETags and take none (openstack/sushy does the same).
+ */
 async function patchBoot(service: RedfishService, system: ComputerSystem, boot: Record<string, string>): Promise<void> {
   const path = system.settingsPath ?? system.path;
-  const etag = system.settingsPath === null ? system.etag : (await service.get(path)).etag;
-  try {
-    await service.patch(path, { Boot: boot }, etag);
-  } catch (error) {
-    if (!(error instanceof RedfishFailure) || error.status === null) throw error;
-    if (!HTTP_PRECONDITION.includes(error.status)) throw error;
-    await service.patch(path, { Boot: boot }, (await service.get(path)).etag);
+  const now = async () => (await service.get(path)).etag;
+  const etags = [
+    async () => (system.settingsPath === null ? system.etag : await now()),
+    async () => (await now())?.replace(/^W\//, '') ?? null,
+    async () => null,
+  ];
+  let last: RedfishFailure | null = null;
+  for (const etag of etags) {
+    try {
+      return await service.patch(path, { Boot: boot }, await etag());
+    } catch (error) {
+      if (!(error instanceof RedfishFailure) || error.status === null) throw error;
+      if (!HTTP_PRECONDITION.includes(error.status)) throw error;
+      last = error;
+    }
   }
+  throw last ?? new RedfishFailure('fatal', `${service.host} was not asked`);
 }

@@ -6,12 +6,15 @@ import { HttpFailure } from '../http/failure.ts';
  */
 export type RedfishFailureClass = 'auth' | 'setting' | 'connection' | 'action' | 'fatal';
 
+/** Names that a service gives go into messages, and a service may say anything. */
+const LONGEST_MESSAGE = 600;
+
 export class RedfishFailure extends Error {
   readonly failure: RedfishFailureClass;
   /** Of the HTTP answer, where there was one. */
   readonly status: number | null;
   constructor(failure: RedfishFailureClass, message: string, status: number | null = null) {
-    super(message);
+    super(message.slice(0, LONGEST_MESSAGE));
     this.name = 'RedfishFailure';
     this.failure = failure;
     this.status = status;

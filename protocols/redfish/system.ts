@@ -36,8 +36,10 @@ export interface SystemChoice {
 export async function findSystem(service: RedfishService, choice: SystemChoice): Promise<ComputerSystem> {
   const id = lastPart(choice.nodeId);
   if (id !== '') {
+    // As UTF-8, which cannot hold half a surrogate pair; encodeURIComponent throws at one.
+    const wellFormed = Buffer.from(id).toString('utf8');
     try {
-      return await readSystem(service, `${SYSTEMS}/${encodeURIComponent(id)}`);
+      return await readSystem(service, `${SYSTEMS}/${encodeURIComponent(wellFormed)}`);
     } catch (error) {
       if (!(error instanceof RedfishFailure) || error.status !== 404) throw error;
     }
