@@ -8,6 +8,8 @@ export interface MetricSources {
   evidenceDropped(): number;
   powerRunning(): number;
   cacheBytes(): number;
+  foreignDhcpServers(): number;
+  dhcpRefused(): number;
   connected(): boolean;
 }
 
@@ -36,6 +38,8 @@ export async function serveMetrics(
   );
   gauge('power_running', 'Power work being done now', sources.powerRunning);
   gauge('image_cache_bytes', 'Bytes in the image cache', sources.cacheBytes);
+  gauge('foreign_dhcp_servers', 'DHCP servers on served networks that are none of ours', sources.foreignDhcpServers);
+  gauge('dhcp_refused', 'Requests for which no dynamic address was left, since the start', sources.dhcpRefused);
   gauge('region_connected', '1 while the link to the region stands', () => (sources.connected() ? 1 : 0));
   const server = createServer((_request, response) => {
     registry.metrics().then(

@@ -3,8 +3,9 @@ import { RACK_PROTOCOL, type Snapshot, type ToRack } from '@ingot/contract/rack.
 import type { Logger } from 'pino';
 import { loadBootFiles } from './boot/boot-files.ts';
 import { openSnapshotStore } from './boot/snapshot-store.ts';
-import { openKea } from './dhcp/kea.ts';
-import { interfaceOfVlan, renderKeaConfig } from './dhcp/kea-config.ts';
+import { openDhcp } from './dhcp/dhcp.ts';
+import type { ProxyAnswer } from './dhcp/proxy-server.ts';
+import { createDhcpNews } from './dhcp/report.ts';
 import { createEvidenceQueue } from './evidence/evidence.ts';
 import { createRegionClient } from './forward/region-client.ts';
 import type { BootPlane, Ports } from './httpboot/boot-plane.ts';
@@ -14,6 +15,7 @@ import { loadIdentity } from './identity/identity.ts';
 import { openImageCache } from './imagecache/cache.ts';
 import type { LeaseRow } from './leases/lease-file.ts';
 import { openLeases } from './leases/leases.ts';
+import { createSightings } from './leases/sightings.ts';
 import { type Hello, type Link, openLink } from './link/link.ts';
 import { createOutbox } from './link/outbox.ts';
 import { serveMetrics } from './metrics.ts';
@@ -54,6 +56,7 @@ export interface Rack {
 const RESCAN_MS = 3000;
 const HEALTH_MS = 10_000;
 const REPEAT_WORK_MS = 5000;
+const NEWS_MS = 1000;
 const PREFETCH_RETRY_MS = 3000;
 
 /** Starts everything of a rack and wires it together. */
@@ -69,7 +72,6 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   const { blobs, cacheLimitBytes: limitBytes } = options;
   const cache = await openImageCache({ dir: join(dir, 'cache'), region, blobs, limitBytes, log });
   const files = await loadBootFiles();
-  const kea = await openKea({ dir: join(dir, 'kea'), log });
   const journal = await openJournal(join(dir, 'work'), Date.now);
   let link: Link | null = null;
   let stopped = false;
@@ -88,8 +90,34 @@ export async function startRack(options: RackOptions): Promise<Rack> {
       data: { subnetId: row.subnetId, hostname: row.hostname },
     });
   };
-  const controlSocket = kea.paths.leaseHook === null ? null : kea.paths.controlSocket;
-  const leases = await openLeases({ file: kea.paths.leaseFile, controlSocket, onLease });
+  const onProxyAnswer = ({ mac, address, file, kind }: ProxyAnswer) => {
+    const machine = snapshot.machineOf(mac);
+    evidence.add({
+      kind: 'dhcp.proxy',
+      mac,
+      address: address === '0.0.0.0' ? '' : address,
+      systemId: machine?.systemId ?? null,
+      attempt: machine?.attempt ?? null,
+      text: `proxy DHCP told ${mac} to boot ${file}`,
+      data: { file, kind },
+    });
+  };
+  const news = createDhcpNews();
+  const seen = createSightings(Date.now);
+  const dhcp = await openDhcp({
+    dir,
+    rack: identity.rack,
+    bootPort: options.ports.http,
+    tls: { cert: join(dir, 'tls', 'cert.pem'), key: join(dir, 'tls', 'key.pem') },
+    news,
+    onLease,
+    onProxyAnswer,
+    onNeighbour: (neighbour) => {
+      const row = seen.leaseOf(neighbour);
+      if (row !== null) outbox.addLease(row);
+    },
+    log,
+  });
   const { foreignLeases } = options;
   const foreign = foreignLeases ? await openLeases({ file: foreignLeases, controlSocket: null, onLease }) : null;
   const power = createPowerWorker({
@@ -102,7 +130,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   const plane: BootPlane = {
     identity,
     snapshot,
-    macOf: async (ip) => (await leases.macOf(ip)) ?? (foreign ? await foreign.macOf(ip) : null),
+    macOf: async (ip, claimed) => (await dhcp.macOf(ip, claimed)) ?? (foreign ? await foreign.macOf(ip) : null),
     cache,
     files,
     region,
@@ -131,22 +159,6 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   let addresses = scan();
   await bindings.follow(addresses.map(({ address }) => address));
 
-  /** The configuration that Kea was last asked to take, and what came of it. */
-  let dhcp: { text: string; error: string | null } = { text: '', error: null };
-  async function applyDhcp(current: Snapshot): Promise<string | null> {
-    const served = current.vlans.filter((vlan) => vlan.dhcp === 'on').map((vlan) => interfaceOfVlan(vlan, addresses));
-    const own = [...new Set(served.flatMap((host) => (host ? [host.address] : [])))];
-    const config = renderKeaConfig(current, addresses, kea.paths, options.ports.http);
-    const text = JSON.stringify(config);
-    const never = dhcp.text === '' && own.length === 0;
-    if (never || (text === dhcp.text && dhcp.error === null)) return dhcp.error;
-    const applied = await kea.apply(config, own);
-    dhcp = { text, error: applied.ok ? null : applied.error };
-    if (applied.ok) log.info({ addresses: own, ms: applied.milliseconds }, 'dhcp: configuration applied');
-    else log.error({ error: applied.error }, 'dhcp: configuration refused, the last good one stays');
-    return dhcp.error;
-  }
-
   async function prefetch(current: Snapshot): Promise<void> {
     const sums = current.ephemeral.flatMap((image) => [
       image.kernel.sha256,
@@ -165,7 +177,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   async function takeSnapshot(next: Snapshot): Promise<void> {
     const saved = snapshot.replace(next);
     void prefetch(next);
-    const error = await applyDhcp(next);
+    const error = await dhcp.apply(next, addresses);
     await saved;
     link?.send({ type: 'snapshot.applied', version: next.version, error });
   }
@@ -198,6 +210,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     name: options.name,
     version: options.version,
     publicKey: identity.publicKey,
+    certificate: certificate.cert,
     interfaces: reportedInterfaces(addresses),
     snapshotVersion: snapshot.current()?.version ?? null,
   });
@@ -209,9 +222,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     });
     const missing = files.missing.join(', ');
     const programs = { ok: missing === '', detail: missing === '' ? 'present' : `missing: ${missing}; install ipxe` };
-    const served = kea.health();
-    const dhcpState = dhcp.error === null ? served : { ok: false, detail: dhcp.error };
-    return [...listening, { name: 'boot-programs', ...programs }, { name: 'dhcp', ...dhcpState }];
+    return [...listening, { name: 'boot-programs', ...programs }, ...dhcp.health()];
   };
   const sendHealth = () => link?.send({ type: 'health', services: health() });
   const repeatWork = () => {
@@ -227,7 +238,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     if (!changed) return;
     log.info({ addresses: addresses.map(({ cidr }) => cidr) }, 'addresses of this host changed');
     const current = snapshot.current();
-    if (current) await applyDhcp(current);
+    if (current) await dhcp.apply(current, addresses);
     link?.reconnect();
   }
 
@@ -236,12 +247,14 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     evidenceDropped: evidence.dropped,
     powerRunning: power.running,
     cacheBytes: cache.bytes,
+    foreignDhcpServers: news.servers,
+    dhcpRefused: news.refused,
     connected: () => link?.connected() ?? false,
   });
   // What was served before the start is served again, region or not.
   const remembered = snapshot.current();
   if (remembered) {
-    void applyDhcp(remembered);
+    void dhcp.apply(remembered, addresses);
     void prefetch(remembered);
   }
   link = openLink({
@@ -250,7 +263,8 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     hello,
     onMessage,
     onWelcome: () => {
-      outbox.resendLeases([...leases.all(), ...(foreign ? foreign.all() : [])]);
+      outbox.resendLeases([...dhcp.leases(), ...(foreign ? foreign.all() : [])]);
+      news.repeat();
       repeatWork();
       sendHealth();
     },
@@ -264,6 +278,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     }, RESCAN_MS),
     setInterval(sendHealth, HEALTH_MS),
     setInterval(repeatWork, REPEAT_WORK_MS),
+    setInterval(() => news.tell((message) => link?.send(message) ?? false), NEWS_MS),
   ];
   log.info({ rack: identity.rack, addresses: addresses.map(({ cidr }) => cidr) }, 'rack started');
 
@@ -276,8 +291,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
       link?.stop();
       await Promise.all([
         bindings.close(),
-        kea.stop(),
-        leases.stop(),
+        dhcp.stop(),
         foreign?.stop(),
         cache.close(),
         metrics.close(),

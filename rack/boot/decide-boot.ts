@@ -10,7 +10,8 @@ export type BootDecision =
 
 /** Pure. `mac` is the leased one: null = the asking address holds no lease of ours, so nothing is believed. */
 export function decideBoot(snapshot: Snapshot | null, mac: string | null, machine: BootEntry | null): BootDecision {
-  if (mac === null) return { kind: 'wait', machine: null, why: 'this address has no lease of this rack' };
+  if (mac === null)
+    return { kind: 'wait', machine: null, why: 'this address has no lease of this rack, or another card asks with it' };
   if (snapshot === null) return { kind: 'wait', machine: null, why: 'the rack has not heard from its region yet' };
   if (machine === null && !snapshot.enlist)
     return { kind: 'local', machine, why: 'unknown machine, enlistment is off' };

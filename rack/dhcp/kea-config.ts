@@ -1,6 +1,9 @@
-import type { Snapshot, SnapshotSubnet, SnapshotVlan } from '@ingot/contract/rack.ts';
+import type { SnapshotSubnet, SnapshotVlan } from '@ingot/contract/rack.ts';
 import type { HostAddress } from '../network/interfaces.ts';
-import { cidrContains } from '../network/ipv4.ts';
+import { ARCHS_OF, PROGRAM } from './boot-program.ts';
+import type { KeaGroup } from './kea-groups.ts';
+import type { KeaPairHook } from './kea-pair.ts';
+import { PROBE_PREFIX } from './probe.ts';
 
 /** The part of Kea 2.2's Dhcp4 configuration that we write (Kea ARM, chapter 8). */
 export interface KeaConfig {
@@ -8,7 +11,9 @@ export interface KeaConfig {
     'interfaces-config': { interfaces: string[]; 'dhcp-socket-type': 'raw' };
     'control-socket': { 'socket-type': 'unix'; 'socket-name': string };
     'lease-database': { type: 'memfile'; persist: true; name: string; 'lfc-interval': number };
-    'hooks-libraries': { library: string }[];
+    'hooks-libraries': ({ library: string } | KeaPairHook)[];
+    /** The hook for a second rack needs it. */
+    'multi-threading': { 'enable-multi-threading': boolean };
     loggers: KeaLogger[];
     authoritative: true;
     /** One machine asks as firmware, as iPXE and as Linux, each with another client id: its MAC names it. */
@@ -43,13 +48,14 @@ export interface KeaOption {
 export interface KeaClass {
   name: string;
   test: string;
-  'boot-file-name': string;
-  'next-server': string;
+  'boot-file-name'?: string;
+  'next-server'?: string;
   'option-data'?: KeaOption[];
 }
 interface KeaSharedNetwork {
   name: string;
-  interface: string;
+  /** Missing: its requests come through a relay. */
+  interface?: string;
   subnet4: KeaSubnet[];
 }
 interface KeaSubnet {
@@ -73,37 +79,32 @@ export interface KeaPaths {
  */
 const LEASE_SECONDS = 3600;
 
-/** A VLAN is served on the interface whose address lies in one of its subnets; null = this rack is not on it. */
-export function interfaceOfVlan(vlan: SnapshotVlan, addresses: readonly HostAddress[]): HostAddress | null {
-  for (const subnet of vlan.subnets) {
-    const address = addresses.find((host) => cidrContains(subnet.cidr, host.address));
-    if (address) return address;
-  }
-  return null;
-}
-
-/** Pure. VLANs with DHCP off, or on which this rack has no address, are left out. */
+/**
+ * Pure. The VLANs that this Kea gives addresses in, and those that are relayed to one of them: a relayed request is told by
+ * the relay's address (giaddr), which lies in its subnet, so those have no interface. `pair` = the hook for a second rack.
+ */
 export function renderKeaConfig(
-  snapshot: Pick<Snapshot, 'vlans'>,
-  addresses: readonly HostAddress[],
+  group: Pick<KeaGroup, 'vlans' | 'relayed'>,
   paths: KeaPaths,
   bootPort: number,
+  pair: KeaPairHook | null = null,
 ): KeaConfig {
-  const networks: KeaSharedNetwork[] = [];
   const served = new Map<string, HostAddress>();
-  for (const vlan of snapshot.vlans) {
-    const host = vlan.dhcp === 'on' ? interfaceOfVlan(vlan, addresses) : null;
-    if (host === null) continue;
-    if (!served.has(host.interface)) served.set(host.interface, host);
-    const subnet4 = vlan.subnets.map((subnet) => renderSubnet(subnet, vlan.mtu));
-    networks.push({ name: `vlan-${vlan.id}`, interface: host.interface, subnet4 });
-  }
+  for (const { host } of group.vlans) if (!served.has(host.interface)) served.set(host.interface, host);
+  const networks: KeaSharedNetwork[] = [
+    ...group.vlans.map(({ vlan, host }) => ({ ...networkOf(vlan), interface: host.interface })),
+    ...group.relayed.map(networkOf),
+  ];
   return {
     Dhcp4: {
       'interfaces-config': { interfaces: [...served.keys()], 'dhcp-socket-type': 'raw' },
       'control-socket': { 'socket-type': 'unix', 'socket-name': paths.controlSocket },
       'lease-database': { type: 'memfile', persist: true, name: paths.leaseFile, 'lfc-interval': 3600 },
-      'hooks-libraries': paths.leaseHook === null ? [] : [{ library: paths.leaseHook }],
+      'hooks-libraries': [
+        ...(paths.leaseHook === null ? [] : [{ library: paths.leaseHook }]),
+        ...(pair === null ? [] : [pair]),
+      ],
+      'multi-threading': { 'enable-multi-threading': pair !== null },
       loggers: [
         {
           name: 'kea-dhcp4',
@@ -121,14 +122,20 @@ export function renderKeaConfig(
         { name: 'ipxe-encap', code: 175, type: 'empty', encapsulate: 'ipxe' },
         { name: 'no-pxedhcp', code: 176, type: 'uint8', space: 'ipxe' },
       ],
-      'client-classes': [...served.values()].flatMap((host) => bootClasses(host, bootPort)),
+      'client-classes': [DROP_PROBES, ...[...served.values()].flatMap((host) => bootClasses(host, bootPort))],
       'shared-networks': networks,
     },
   };
 }
 
-/** Client architectures of option 93: RFC 4578 §2.1 and IANA's registry. */
-const ARCH = { bios: '0x0000', efiX64: '0x0007', efiBc: '0x0009', httpX64: '0x0010', httpX86: '0x000f' };
+/**
+ * Our own probes are counted as heard and not answered: else a probe that meets a full range would look like a machine that
+ * went without, and each rack would report the other as a foreign server. DROP is a name that Kea knows.
+ */
+const DROP_PROBES: KeaClass = {
+  name: 'DROP',
+  test: `substring(pkt4.mac,0,3) == 0x${Buffer.from(PROBE_PREFIX).toString('hex')}`,
+};
 
 /** What a machine is to boot, by how it asks. One set for each interface, as the answer names the rack's address there. */
 function bootClasses(host: HostAddress, bootPort: number): KeaClass[] {
@@ -137,7 +144,8 @@ function bootClasses(host: HostAddress, bootPort: number): KeaClass[] {
   const isIpxe = "substring(option[77].hex,0,4) == 'iPXE'";
   const isPxe = "substring(option[60].hex,0,9) == 'PXEClient'";
   const isHttp = "substring(option[60].hex,0,10) == 'HTTPClient'";
-  const arch = (...codes: string[]) => `(${codes.map((code) => `option[93].hex == ${code}`).join(' or ')})`;
+  const hex = (code: number) => `0x${code.toString(16).padStart(4, '0')}`;
+  const arch = (codes: readonly number[]) => `(${codes.map((code) => `option[93].hex == ${hex(code)}`).join(' or ')})`;
   const named = (name: string) => `${name}@${host.interface}`;
   return [
     {
@@ -153,25 +161,29 @@ function bootClasses(host: HostAddress, bootPort: number): KeaClass[] {
     },
     {
       name: named('bios-pxe'),
-      test: `${here} and ${isPxe} and ${arch(ARCH.bios)} and not (${isIpxe})`,
-      'boot-file-name': 'undionly.kpxe',
+      test: `${here} and ${isPxe} and ${arch(ARCHS_OF.bios)} and not (${isIpxe})`,
+      'boot-file-name': PROGRAM.bios,
       'next-server': host.address,
     },
     {
       name: named('uefi-pxe'),
-      test: `${here} and ${isPxe} and ${arch(ARCH.efiX64, ARCH.efiBc)} and not (${isIpxe})`,
-      'boot-file-name': 'snponly.efi',
+      test: `${here} and ${isPxe} and ${arch(ARCHS_OF.uefi)} and not (${isIpxe})`,
+      'boot-file-name': PROGRAM.uefi,
       'next-server': host.address,
     },
     {
       name: named('uefi-http'),
-      test: `${here} and ${isHttp} and ${arch(ARCH.httpX64, ARCH.httpX86)} and not (${isIpxe})`,
-      'boot-file-name': `${boot}/snponly.efi`,
+      test: `${here} and ${isHttp} and ${arch(ARCHS_OF.uefiHttp)} and not (${isIpxe})`,
+      'boot-file-name': `${boot}/${PROGRAM.uefi}`,
       'next-server': host.address,
       // UEFI 2.9 §24.7.2.3: the offer counts as one for HTTP boot only with this class in it.
       'option-data': [{ name: 'vendor-class-identifier', data: 'HTTPClient', 'always-send': true }],
     },
   ];
+}
+
+function networkOf(vlan: SnapshotVlan): KeaSharedNetwork {
+  return { name: `vlan-${vlan.id}`, subnet4: vlan.subnets.map((subnet) => renderSubnet(subnet, vlan.mtu)) };
 }
 
 function renderSubnet(subnet: SnapshotSubnet, mtu: number): KeaSubnet {

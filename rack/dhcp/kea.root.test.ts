@@ -35,7 +35,7 @@ const vlan: SnapshotVlan = {
 let segment: TestSegment;
 let dir: string;
 let kea: Kea;
-const goodConfig = (): KeaConfig => renderKeaConfig({ vlans: [vlan] }, [host], kea.paths, 5248);
+const goodConfig = (): KeaConfig => renderKeaConfig({ vlans: [{ vlan, host }], relayed: [] }, kea.paths, 5248);
 const breakWith = (change: (config: KeaConfig['Dhcp4']) => unknown): KeaConfig => {
   const config = structuredClone(goodConfig());
   change(config.Dhcp4);

@@ -28,10 +28,10 @@ export interface Kea {
   stop(): Promise<void>;
 }
 
-const LEASE_HOOKS = [
-  '/usr/lib/x86_64-linux-gnu/kea/hooks/libdhcp_lease_cmds.so',
-  '/usr/lib/aarch64-linux-gnu/kea/hooks/libdhcp_lease_cmds.so',
-  '/usr/local/lib/kea/hooks/libdhcp_lease_cmds.so',
+const HOOKS = [
+  '/usr/lib/x86_64-linux-gnu/kea/hooks',
+  '/usr/lib/aarch64-linux-gnu/kea/hooks',
+  '/usr/local/lib/kea/hooks',
 ];
 const COMMAND_DEADLINE_MS = 10_000;
 const PROBE_DEADLINE_MS = 1000;
@@ -52,7 +52,7 @@ export async function openKea(options: KeaOptions): Promise<Kea> {
   const paths: KeaPaths = {
     controlSocket: join(dir, 'ctl'),
     leaseFile: join(dir, 'leases4.csv'),
-    leaseHook: await firstExisting(LEASE_HOOKS),
+    leaseHook: await findHook('libdhcp_lease_cmds.so'),
   };
   let running: KeaProcess | null = null;
   let good: Good | null = null;
@@ -181,8 +181,9 @@ export async function openKea(options: KeaOptions): Promise<Kea> {
   };
 }
 
-async function firstExisting(paths: readonly string[]): Promise<string | null> {
-  for (const path of paths) {
+/** Path of a library that Kea loads; null where the package is not installed. */
+export async function findHook(name: string): Promise<string | null> {
+  for (const path of HOOKS.map((dir) => join(dir, name))) {
     const found = await access(path).then(
       () => true,
       () => false,

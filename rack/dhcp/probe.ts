@@ -2,14 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { keaCounter } from './kea-control.ts';
 
+/** Cards of our probes begin so: locally administered, "IN" for Ingot. Kea drops what they ask. */
+export const PROBE_PREFIX = [0x02, 0x49, 0x4e] as const;
+
 /** The smallest DHCPDISCOVER (RFC 2131 §2, RFC 2132 §9.6) of a made-up machine. */
 export function discoverPacket(): Buffer {
   const packet = Buffer.alloc(300);
   packet.set([1, 1, 6, 0]); // BOOTREQUEST, Ethernet, 6-byte address
   randomBytes(4).copy(packet, 4);
   packet.writeUInt16BE(0x8000, 10); // answer by broadcast
-  // Locally administered, "IN" for Ingot, then random.
-  packet.set([0x02, 0x49, 0x4e], 28);
+  packet.set(PROBE_PREFIX, 28);
   randomBytes(3).copy(packet, 31);
   packet.set([0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255], 236);
   return packet;

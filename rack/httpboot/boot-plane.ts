@@ -18,7 +18,11 @@ export const DEFAULT_PORTS: Ports = { http: 5248, https: 5249, tftp: 69 };
 export interface BootPlane {
   identity: Identity;
   snapshot: SnapshotStore;
-  macOf(ip: string): Promise<string | null>;
+  /**
+   * The card that an address was given to; null = nobody is believed. `claimed` stands in the URL: where another server gives
+   * the addresses it must be the card that is seen on the wire, else it counts for nothing.
+   */
+  macOf(ip: string, claimed?: string | null): Promise<string | null>;
   cache: ImageCache;
   files: BootFiles;
   region: RegionClient;

@@ -30,8 +30,8 @@ export function bootListener(plane: BootPlane): Listener {
     const { request, response, path, url } = asked;
     const reading = request.method === 'GET' || request.method === 'HEAD';
     if (path === '/boot.ipxe' && reading) {
-      const leasedMac = await plane.macOf(asked.address);
       const claimedMac = asked.query.get('mac')?.slice(0, 32) ?? null;
+      const leasedMac = await plane.macOf(asked.address, claimedMac);
       const { address, host } = asked;
       const script = bootScriptFor(plane, { address, host, leasedMac, claimedMac }, Date.now());
       return { bytes: answerText(response, 200, script, { 'cache-control': 'no-store' }), evidence: null };

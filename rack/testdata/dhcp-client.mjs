@@ -1,7 +1,11 @@
 // A minimal DHCP client for tests, run inside a namespace: node dhcp-client.mjs MODE [MAC] [OPTIONS-HEX]
 //   discover-forever  a DISCOVER each 100 ms from changing MACs; prints "offer MILLISECONDS" for each OFFER heard
 //   discover-once     one DISCOVER to 255.255.255.255:67, no waiting; from the address in MAC's place
+//   pxe               as a PXE ROM beside a proxy: collects offers for a while, takes the one with an address, sets it on eth0,
+//                     then asks the proxy on port 4011; prints {address, server, offered, acked}
+//   relayed           a DISCOVER relayed to the server MAC's place names, from the relay address OPTIONS-HEX names; prints the offer
 //   lease             DISCOVER, OFFER, REQUEST, ACK; prints the acknowledged packet as JSON
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 
@@ -44,6 +48,67 @@ if (mode === 'discover-once') {
       n = (n + 1) % 50;
       send(packet(1, [2, 0, 0, 1, 1, n], randomBytes(4)));
     }, 100);
+  });
+} else if (mode === 'relayed') {
+  const [server, relay] = [who, extra];
+  const xid = randomBytes(4);
+  const bytes = packet(1, [2, 0, 0, 9, 9, 9], xid, Buffer.from('3c09505845436c69656e745d020000', 'hex'));
+  bytes.set([1], 3);
+  bytes.set(relay.split('.').map(Number), 24);
+  socket.on('message', (message) => {
+    if (!message.subarray(4, 8).equals(xid)) return;
+    console.log(JSON.stringify({ address: [...message.subarray(16, 20)].join('.'), next: [...message.subarray(20, 24)].join('.'), file: zeroEnded(message.subarray(108, 236)) }));
+    process.exit(0);
+  });
+  socket.bind(67, relay, () => {
+    socket.send(bytes, 67, server);
+    setInterval(() => socket.send(bytes, 67, server), 1000);
+  });
+  setTimeout(() => { console.error('no offer in 8 s'); process.exit(1); }, 8000);
+} else if (mode === 'pxe') {
+  const mac = Buffer.from(who.replaceAll(':', ''), 'hex');
+  const options = Buffer.from(extra, 'hex');
+  const xid = randomBytes(4);
+  const none = (message) => message.subarray(16, 20).every((byte) => byte === 0);
+  const show = (message) => {
+    const got = optionsOf(message);
+    return {
+      server: [...got[54]].join('.'), next: [...message.subarray(20, 24)].join('.'), file: zeroEnded(message.subarray(108, 236)),
+      vendor: got[60]?.toString('latin1') ?? null,
+    };
+  };
+  let [lease, proxy, acked] = [null, null, null];
+  socket.on('message', (message) => {
+    if (!message.subarray(4, 8).equals(xid)) return;
+    const got = optionsOf(message);
+    if (got[53][0] === 2 && none(message)) proxy ??= message;
+    else if (got[53][0] === 2) lease ??= message;
+    else if (got[53][0] === 5 && !none(message)) acked ??= message;
+  });
+  const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const until = async (done, ms) => { for (const end = Date.now() + ms; !done() && Date.now() < end; ) await wait(20); };
+  socket.bind(68, async () => {
+    socket.setBroadcast(true);
+    for (let tries = 0; tries < 8 && !(lease && proxy); tries++) {
+      send(packet(1, mac, xid, options));
+      await until(() => lease && proxy, 1000);
+    }
+    if (!lease || !proxy) { console.error(`offers: address ${lease !== null}, proxy ${proxy !== null}`); process.exit(1); }
+    const chosen = Buffer.concat([Buffer.from([50, 4, ...lease.subarray(16, 20), 54, 4, ...optionsOf(lease)[54]]), options]);
+    send(packet(3, mac, xid, chosen));
+    await until(() => acked, 4000);
+    const address = [...acked.subarray(16, 20)].join('.');
+    execFileSync('ip', ['addr', 'flush', 'dev', 'eth0']);
+    execFileSync('ip', ['addr', 'add', `${address}/24`, 'dev', 'eth0']);
+    execFileSync('ip', ['route', 'replace', '255.255.255.255/32', 'dev', 'eth0']);
+    const binl = createSocket('udp4');
+    const answer = new Promise((resolve) => binl.on('message', resolve));
+    const ask = packet(3, mac, xid, options);
+    ask.set(address.split('.').map(Number), 12);
+    binl.bind(0, address, () => binl.send(ask, 4011, show(proxy).server));
+    const binlAck = await Promise.race([answer, wait(3000)]);
+    console.log(JSON.stringify({ address, server: show(lease).server, offered: show(proxy), acked: binlAck ? show(binlAck) : null }));
+    process.exit(0);
   });
 } else {
   const mac = Buffer.from(who.replaceAll(':', ''), 'hex');

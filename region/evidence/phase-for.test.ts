@@ -6,6 +6,7 @@ const at = (phase: string) => ({ phase, ended: false });
 describe('phase by evidence', () => {
   it.each([
     ['dhcp.lease', {}, 'dhcp', 'boot-program'],
+    ['dhcp.proxy', {}, 'dhcp', 'boot-program'],
     ['boot.script', { decision: 'ephemeral' }, 'dhcp', 'kernel'],
     ['boot.script', {}, 'boot-program', 'kernel'],
     ['boot.script', {}, 'power', 'kernel'],

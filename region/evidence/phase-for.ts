@@ -8,6 +8,7 @@ const EARLY: readonly string[] = ['power', 'dhcp', 'boot-program', 'kernel', 'ag
 function reached(kind: string, data: Record<string, unknown>): { phase: Early; from: readonly Early[] } | null {
   switch (kind) {
     case 'dhcp.lease':
+    case 'dhcp.proxy':
       // Not from `power`: a lease renewed by whatever ran before the power call looks just the same.
       return { phase: 'boot-program', from: ['dhcp'] };
     case 'boot.script':
