@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { openLab, startLab } from './data-centre.ts';
 import { runDemo } from './demo/demo.ts';
+import { runSim } from './fleet/sim.ts';
 import { runFloor } from './floor/floor.ts';
 import { serveFloor } from './floor/http.ts';
 import { MachineWish } from './machine/spec.ts';
@@ -18,6 +19,7 @@ const USAGE = `Usage: node dist/lab.mjs COMMAND
   console --state DIR NAME              follow a machine's serial port
   down --state DIR                      end its programs, remove its namespaces
   demo [--once] [--json] [--port N]     Ingot and two machines playing the main job; \`npm run demo\` prepares for it
+  sim [--machines N] …                  simulated machines by the thousand, without root: sim --help
   floor [--firmware bios|uefi]          the bare recipe without Ingot, timed; JSON on standard output
   measure [--firmware bios|uefi]        Ingot on the same machine, timed the same way; JSON on standard output
   clean [--all]                         remove what crashed runs left; --all: also what "up" left running`;
@@ -30,8 +32,18 @@ function sameMachine(firmware: string) {
 
 class UsageError extends Error {}
 
+function interruption(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+  });
+}
+
 async function main(argv: string[]): Promise<void> {
   const checkout = path.resolve(import.meta.dirname, '..');
+  if (argv[0] === 'sim') {
+    // What is still waiting for machines that are gone is left behind.
+    process.exit(await runSim(checkout, argv.slice(1), interruption()));
+  }
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
@@ -104,9 +116,7 @@ async function main(argv: string[]): Promise<void> {
     case 'demo': {
       const port = Number(values.port);
       if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError('--port is a number below 65536');
-      const interrupted = new Promise<void>((resolve) => {
-        for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
-      });
+      const interrupted = interruption();
       const { cache, once, json } = values;
       // Steps of the story may still be waiting for machines that are gone: leave without them.
       process.exit(await runDemo({ checkout, cache, port, once, json, interrupted }));

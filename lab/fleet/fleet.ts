@@ -1,6 +1,6 @@
-import type { BmcServer } from '@ingot/protocols/ipmi/server.ts';
+import { createRedfishHost, makeCertificate } from '@ingot/protocols/redfish/simulator.ts';
 import type { AddressPlan, VlanPlan } from './address-plan.ts';
-import { plugInIpmi } from './bmc.ts';
+import { type PluggedIn, plugIn } from './bmc.ts';
 import { type FaultPlan, faultOf } from './faults.ts';
 import type { ForeignDhcp } from './foreign-dhcp.ts';
 import { rollFleetHardware } from './hardware.ts';
@@ -20,6 +20,8 @@ export interface Fleet {
 export interface FleetOptions {
   seed: number;
   machines: number;
+  /** Share of machines whose BMC speaks Redfish, 0 … 1; the others speak IPMI. */
+  redfish: number;
   plan: AddressPlan;
   httpPort: number;
   dhcp: ForeignDhcp;
@@ -43,19 +45,21 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   };
   const machines = Array.from({ length: options.machines }, (_, at) => {
     const index = at + 1;
-    return createFleetMachine(site, rollFleetHardware(seed, index, plan.vlanOf(index).number, 0), null);
+    return createFleetMachine(site, rollFleetHardware(seed, index, plan.vlanOf(index).number, options.redfish), null);
   });
-  const bmcs: BmcServer[] = [];
+  const redfish = createRedfishHost(await makeCertificate());
+  const bmcs: PluggedIn[] = [];
   const stop = async () => {
     // Each machine's end waits for what runs in it; what went wrong there is told after all are down.
     const ends = await Promise.allSettled(machines.map((machine) => machine.stop()));
     await Promise.all(bmcs.map((bmc) => bmc.close()));
+    await redfish.close();
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   };
   try {
     for (let from = 0; from < machines.length; from += BINDS_AT_ONCE) {
       const some = machines.slice(from, from + BINDS_AT_ONCE);
-      bmcs.push(...(await Promise.all(some.map((each) => plugInIpmi(each, plan.bmcAddress(each.index), seed)))));
+      bmcs.push(...(await Promise.all(some.map((each) => plugIn(each, plan.bmcAddress(each.index), seed, redfish)))));
     }
   } catch (error) {
     await stop().catch(() => undefined);

@@ -3,6 +3,7 @@ import type { ActionRequest } from '@ingot/contract/native.ts';
 import { createDice } from '../sim/dice.ts';
 import { SIMULATED_IMAGE } from '../sim/site.ts';
 import { ApiRefusal } from '../story/native-client.ts';
+import { REDFISH_PORT } from './address-plan.ts';
 import type { FleetMachine } from './machine.ts';
 import type { Simulation } from './simulation.ts';
 import type { Seen } from './watch.ts';
@@ -65,6 +66,7 @@ async function bring(simulation: Simulation, machine: FleetMachine, goal: Goal, 
   try {
     await enlist(machine);
     // One that stays unaccepted does not hold up the others of its VLAN.
+    await nameBmc(simulation, machine);
     if (goal === 'new') return;
     await act(simulation, machine, 'commission');
   } finally {
@@ -74,6 +76,17 @@ async function bring(simulation: Simulation, machine: FleetMachine, goal: Goal, 
   if (goal === 'ready') return;
   await act(simulation, machine, 'deploy', { image: SIMULATED_IMAGE });
   await reach(simulation, machine, 'DEPLOYED');
+}
+
+/** What cannot be asked from inside of the machine, somebody types in. */
+export async function nameBmc(simulation: Simulation, machine: FleetMachine): Promise<void> {
+  const { kind, user, password } = machine.hardware.bmc;
+  if (kind !== 'redfish') return;
+  const address = simulation.fleet.plan.bmcAddress(machine.index);
+  await simulation.api.patch(named(machine), {
+    powerType: 'redfish',
+    powerParameters: { power_address: `https://${address}:${REDFISH_PORT}`, power_user: user, power_pass: password },
+  });
 }
 
 /** Presses the button and waits until the region knows the machine and it is off again. */

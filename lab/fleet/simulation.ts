@@ -37,6 +37,8 @@ export interface SimulationOptions {
   machines: number;
   seed: number;
   vlans: number;
+  /** Share of machines with a Redfish BMC, 0 … 1. */
+  redfish: number;
   /** N of 127.N.0.0/16; null = the first free one from 64 on. */
   network: number | null;
   /** `own`: a new Ingot on this port, null = any. `state`: the region of this host with that directory. */
@@ -100,7 +102,15 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
     const apiKey = region.kind === 'url' ? region.apiKey : (await api.apiKey(await ownName(api, admin))).key;
     const subnetIds = await learntSubnets(api, plan);
     await reserveRanges(url, apiKey, plan.vlans);
-    const fleet = await startFleet({ seed, machines, plan, httpPort: HTTP_PORT, dhcp, subnetIds });
+    const fleet = await startFleet({
+      seed,
+      machines,
+      redfish: options.redfish,
+      plan,
+      httpPort: HTTP_PORT,
+      dhcp,
+      subnetIds,
+    });
     undo.push(fleet.stop);
     const watch = await watchMachines(access, api);
     undo.push(async () => watch.close());
