@@ -109,7 +109,8 @@ function once(
         },
       );
     });
-    request.once('error', reject);
+    // Not once: an error after the first would end the process.
+    request.on('error', reject);
     request.end(body);
   });
 }
