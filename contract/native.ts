@@ -1,5 +1,6 @@
 import { STATUS_NUMBERS, type Status } from '@ingot/core/machine/status.ts';
 import { z } from 'zod';
+import { ImageContent } from './image-upload.ts';
 
 /**
  * The native API, /api/v1, spoken by the web UI and the CLI. Session cookie, `Authorization: Bearer <api key>`, or the
@@ -205,6 +206,8 @@ export const ImageView = z.object({
   size: z.number(),
   createdAt: z.string(),
   inUse: z.number(),
+  /** What is in it, of an uploaded image; null or left out: built by Ingot. */
+  content: ImageContent.nullable().optional(),
 });
 export type ImageView = z.infer<typeof ImageView>;
 
@@ -405,6 +408,9 @@ export type StreamEvent = z.infer<typeof StreamEvent>;
  *   GET/POST/DELETE /api/v1/ssh-keys[/{id}]           SshKeyView
  *   GET  /api/v1/images                               → ImageView[];  DELETE /api/v1/images/{id}
  *   POST /api/v1/images                               ImageRequest → ImageView (cli `ingot images build`, local socket only)
+ *   POST /api/v1/images/uploads                       UploadRequest → UploadView (contract/image-upload.ts): begins, or finds the open one
+ *   GET  /api/v1/images/uploads/{id}                  → UploadView; PUT …?offset=N bytes (≤ 4 MiB) → UploadView; POST …/finish → UploadView
+ *   GET/POST /api/v1/machines/{id}/deploy/plan        PlanRequest → DeployPlanView (contract/plan.ts)
  *   POST /api/v1/network/serve                        ServeRequest → ServeReply
  *   GET  /api/v1/network/subnets                      → SubnetView[]
  *   GET  /api/v1/racks                                → [{id, name, connected, version, services[]}]

@@ -54,6 +54,8 @@ export function deploy(
   const asked = { imageAvailable: command.imageAvailable, image, ephemeral: command.ephemeral ?? false };
   const { refused } = check(machine, 'deploy', command.actor, asked);
   refused.push(...needsPerson(machine, command.actor, 'deploy'));
+  const said = new Set(refused.map(({ code }) => code));
+  refused.push(...(command.obstacles ?? []).filter(({ code }) => !said.has(code)));
   if (refused.length > 0) return { ok: false, refused };
   const draft = begin(machine, context);
   if (machine.status === 'READY') acquire(draft, command.actor, command.agentName, command.comment);

@@ -172,6 +172,8 @@ export type Command =
       hweKernel?: string;
       /** The chosen image exists for the machine's architecture; looked up by the caller. */
       imageAvailable: boolean;
+      /** What core/plan found to speak against it, looked up by the caller: refused unless the guards say it already. */
+      obstacles?: Refusal[];
       ephemeral?: boolean;
       agentName?: string;
       comment?: string;

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { ESP_TYPE, GPT_HEAD, movedGpt, readGpt, readMbr } from './gpt.ts';
 import { gptDisk } from './testing/gpt-disk.ts';
@@ -9,7 +10,7 @@ const partitions = [
   { type: ESP_TYPE, start: MIB, size: 8 * MIB },
   { type: LINUX, start: 9 * MIB, size: 54 * MIB },
 ];
-const head = (): Buffer => gptDisk(SIZE, partitions)[0]?.bytes ?? Buffer.alloc(0);
+const head = (): Buffer => gptDisk(crc32, SIZE, partitions)[0]?.bytes ?? Buffer.alloc(0);
 
 /** The first sectors of a disk after the writes. */
 function after(writes: { offset: number; bytes: Uint8Array }[], diskSize: number): Buffer {

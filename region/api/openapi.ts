@@ -63,6 +63,14 @@ function operationOf(route: Route): Json {
     ...(route.body
       ? { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } } }
       : {}),
+    ...(route.takesBytes
+      ? {
+          requestBody: {
+            required: true,
+            content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+          },
+        }
+      : {}),
     responses: { ...answerOf(route), ...errorsOf(route) },
   };
 }
@@ -80,7 +88,7 @@ function answerOf(route: Route): Json {
 function errorsOf(route: Route): Json {
   const statuses = ['503'];
   if (route.access !== 'anyone') statuses.push('401', '403');
-  if (route.params || route.query || route.body) statuses.push('400');
+  if (route.params || route.query || route.body || route.takesBytes) statuses.push('400');
   if (route.params) statuses.push('404');
   if (route.method !== 'GET') statuses.push('409');
   if (route.path === '/login') statuses.push('401', '429');

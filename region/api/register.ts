@@ -34,6 +34,9 @@ export async function registerNativeApi(app: FastifyInstance, deps: RegionDeps):
         if (body === '') done(null, {});
         else done(failureFor('input.media_type'));
       });
+      scope.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) =>
+        done(null, body),
+      );
       scope.get('/openapi.json', (_request, reply) =>
         reply.header('content-type', 'application/json; charset=utf-8').send(document),
       );

@@ -19,7 +19,7 @@ export interface RouteInput<Params, Query, Body> {
 }
 
 interface Shape<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, A> {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Below /api/v1, Fastify's form: /machines/:id */
   path: string;
   /** Name of the operation in OpenAPI; unique. */
@@ -29,6 +29,8 @@ interface Shape<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, A
   params?: P;
   query?: Q;
   body?: B;
+  /** The body is bytes (application/octet-stream): the handler takes them by `bytesOf(request)`. */
+  takesBytes?: boolean;
   /** Null: 204 without a body. A string: the media type of what the handler sends itself. */
   answer: A;
   /** Largest body in bytes; default 64 KiB. */
@@ -37,7 +39,7 @@ interface Shape<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, A
 
 /** A route as the server and OpenAPI see it: its shapes, and one call that checks the request and runs it. */
 export interface Route {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
   operation: string;
   summary: string;
@@ -45,6 +47,7 @@ export interface Route {
   params: z.ZodType | undefined;
   query: z.ZodType | undefined;
   body: z.ZodType | undefined;
+  takesBytes: boolean;
   answer: z.ZodType | string | null;
   bodyLimit: number;
   run(deps: RegionDeps, principal: Principal | null, request: FastifyRequest, reply: FastifyReply): Promise<unknown>;
@@ -70,6 +73,7 @@ export function route<
     params: shape.params,
     query: shape.query,
     body: shape.body,
+    takesBytes: shape.takesBytes ?? false,
     answer: shape.answer,
     bodyLimit: shape.bodyLimit ?? 65_536,
     run(deps, principal, request, reply) {
@@ -87,6 +91,12 @@ function check<S extends z.ZodType>(schema: S | undefined, value: unknown, place
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw badInput(parsed.error, place);
   return parsed.data;
+}
+
+/** The bytes of a request to a route with `takesBytes`. */
+export function bytesOf(request: FastifyRequest): Buffer {
+  if (Buffer.isBuffer(request.body)) return request.body;
+  throw failureFor('input.media_type');
 }
 
 /** The principal of a route that is never called without one. */

@@ -17,6 +17,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import type { InstallPlan } from '@ingot/contract/agent.ts';
 import { gptDisk } from '@ingot/core/storage/testing/gpt-disk.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -55,7 +56,7 @@ describe.runIf(process.getuid?.() === 0)('a disk image on a loop device', () => 
       blocks,
     ]);
     const file = openSync(raw, 'r+');
-    for (const { offset, bytes } of gptDisk(IMAGE_SIZE, [{ type: LINUX, ...ROOT }])) {
+    for (const { offset, bytes } of gptDisk(crc32, IMAGE_SIZE, [{ type: LINUX, ...ROOT }])) {
       writeSync(file, bytes, 0, bytes.length, offset);
     }
     closeSync(file);

@@ -1,5 +1,3 @@
-import { crc32 } from 'node:zlib';
-
 const SECTOR = 512;
 const ENTRIES = 16_384;
 
@@ -11,8 +9,9 @@ export interface TestPartition {
   size: number;
 }
 
-/** Both copies of a GPT for a disk of `size` bytes, made apart from the code under test, with Node's own CRC. */
+/** Both copies of a GPT for a disk of `size` bytes, made apart from the code under test: `crc32` is zlib's. */
 export function gptDisk(
+  crc32: (bytes: Buffer) => number,
   size: number,
   partitions: readonly TestPartition[],
   bootCode = 0,

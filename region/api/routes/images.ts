@@ -64,5 +64,6 @@ function viewOf(image: CatalogueImage): ImageView {
     size: image.files.reduce((sum, file) => sum + file.size, 0),
     createdAt: image.created.toISOString(),
     inUse: image.inUse,
+    content: image.content,
   };
 }

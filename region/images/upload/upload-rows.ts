@@ -103,6 +103,17 @@ export async function readUpload(db: Db, id: number, lock = false): Promise<Uplo
   return row ? uploadOf(row) : null;
 }
 
+/** The newest upload that was promised this image's id. */
+export async function newestUploadOfImage(db: Db, imageId: number): Promise<Upload | null> {
+  const row = await db
+    .selectFrom('image_uploads')
+    .selectAll()
+    .where('image_id', '=', imageId)
+    .orderBy('id', 'desc')
+    .executeTakeFirst();
+  return row ? uploadOf(row) : null;
+}
+
 export async function noteReceived(db: Db, id: number, received: number): Promise<void> {
   await db
     .updateTable('image_uploads')
