@@ -1,13 +1,26 @@
+import { readFileSync } from 'node:fs';
 import { readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 
-/** True while a process with this id exists, whoever owns it. */
+/**
+ * True while a process with this id runs, whoever owns it. One that has ended counts as gone also while nobody has taken
+ * its exit status: the first process of a container often never does.
+ */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** proc(5): the state follows the name in parentheses, which itself may hold any character. */
+function isZombie(pid: number): boolean {
+  try {
+    return /\) Z [^)]*$/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
   }
 }
 

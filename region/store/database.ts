@@ -12,7 +12,7 @@ export interface DatabaseOptions {
   connections?: number;
   /** Longest a statement may run, ms; default 15,000. */
   statementTimeoutMs?: number;
-  /** Told of connections that break while idle (server restarted); the pool replaces them. */
+  /** Told of connections that break outside a query (server restarted); the pool replaces them. */
   onIdleError?: (error: Error) => void;
 }
 
@@ -52,6 +52,10 @@ export function openDatabase(address: DatabaseAddress, options: DatabaseOptions)
     idle_in_transaction_session_timeout: 15_000,
     lock_timeout: 10_000,
   });
-  pool.on('error', (error) => options.onIdleError?.(error));
+  // A connection can break at any moment, also while it is lent and no query runs (kill -9 of the server): without a
+  // listener of its own that would end the process. The query that meets it fails, and the pool drops it.
+  pool.on('connect', (client) => client.on('error', (error: Error) => options.onIdleError?.(error)));
+  // The same once more, of those that are not lent.
+  pool.on('error', () => undefined);
   return { db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }), pool };
 }
