@@ -34,8 +34,8 @@ export interface Row {
 }
 
 export interface BenchContext {
-  /** The bundled `bench/NAME/<name>-program.ts`, to be started as a process of its own. */
-  program(name: string): string;
+  /** The bundled `bench/NAME/<name>-program.ts`, of this bench unless told, to be started as a process of its own. */
+  program(name: string, bench?: string): string;
   /** The root of the checkout. */
   root: string;
   /** An empty folder on a disk, gone afterwards. */

@@ -40,7 +40,7 @@ async function runOne(bench: Bench, options: RunOptions): Promise<BenchResult> {
   const clock = performance.now();
   try {
     const rows = await bench.run({
-      program: (name) => path.join(options.bundles, bench.name, `${name}-program.mjs`),
+      program: (name, of = bench.name) => path.join(options.bundles, of, `${name}-program.mjs`),
       root: options.root,
       scratch,
       rounds: options.rounds,

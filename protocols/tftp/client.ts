@@ -153,9 +153,9 @@ export function readTftp(read: TftpRead): Promise<TftpReadEnd> {
     }
     function outOfTurn(ahead: number): void {
       tally.repeats += 1;
-      // The last block once more: our ACK was lost. A later one: something before it was.
+      // The last block once more, and it was acknowledged: that ACK was lost. A later block: something before it was.
       const lost = ahead !== 0 && ahead < 0x8000;
-      if (ahead === 0 || (lost && !gapTold)) acknowledge();
+      if ((ahead === 0 && sinceAck === 0) || (lost && !gapTold)) acknowledge();
       if (lost) gapTold = true;
     }
     function progress(): void {
