@@ -6,6 +6,7 @@ import { startDaemon, tryCommand } from '../run/command.ts';
 import { openLedger } from '../run/ledger.ts';
 import { waitFor } from '../run/wait.ts';
 import { makeKey, waitForLogin } from '../story/ssh.ts';
+import { writeFloorInitrd } from './initrd.ts';
 import { commissionJob, deployJob } from './jobs.ts';
 import { startKea, startTftp } from './kea.ts';
 
@@ -84,11 +85,11 @@ async function openSite(options: FloorOptions, lab: Lab, folder: string): Promis
     );
   const sum = await sha256(path.join(images, 'ephemeral/root.squashfs'));
   await provide('ephemeral/vmlinuz', 'vmlinuz');
-  await provide('ephemeral/initrd', 'initrd');
   await provide('ephemeral/root.squashfs', `blobs/sha256/${sum}`);
   await provide('deploy-bookworm-cloud/root.tar.zst', 'image.tar.zst');
   const size = (await stat(path.join(images, 'ephemeral/root.squashfs'))).size;
   const http = `http://${lab.rackAddress}:${PORT}`;
+  await writeFloorInitrd(path.join(images, 'ephemeral/initrd'), http, folder, path.join(root, 'initrd'));
   const log = path.join(folder, 'http.jsonl');
   await writeFile(log, '');
   await startKea(lab, path.join(folder, 'kea'));
@@ -98,8 +99,7 @@ async function openSite(options: FloorOptions, lab: Lab, folder: string): Promis
   await startDaemon(lab.rackCommand(server), path.join(folder, 'http.log'));
   const kernelLine = [
     `ingot.rack=${http} ingot.root=${sum} ingot.rootsize=${size}`,
-    'console=ttyS0,115200 loglevel=4 systemd.mask=ingot-agent.service',
-    `systemd.run="/bin/sh -c 'curl -sf --retry 20 --retry-all-errors ${http}/job.sh | sh'"`,
+    'console=ttyS0,115200 loglevel=4',
   ].join(' ');
   return { http, root, log, kernelLine };
 }

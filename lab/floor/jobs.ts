@@ -4,10 +4,8 @@ import type { MachineSpec } from '../machine/spec.ts';
 
 function preamble(http: string): string {
   return `#!/bin/sh
-exec >/dev/console 2>&1
 set -eux
 say() { curl -sf -X POST --data-binary "@\${2:-/dev/null}" ${http}/posted/$1; }
-say agent
 `;
 }
 
