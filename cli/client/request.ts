@@ -20,6 +20,8 @@ export interface Client {
   getText(path: string): Promise<string>;
   /** Undefined body sends none. */
   post<T>(path: string, body: unknown, schema: z.ZodType<T>, timeoutMs?: number): Promise<T>;
+  /** The bytes of a file, or a piece of it. */
+  putBytes<T>(path: string, bytes: Buffer, schema: z.ZodType<T>, timeoutMs?: number): Promise<T>;
   /** For calls that answer 204, or nothing of interest. */
   send(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<string>;
 }
@@ -38,6 +40,8 @@ export function clientOf(connection: Connection, timeoutMs = 30_000): Client {
     getText: (path) => ask(connection, 'GET', path, undefined, timeoutMs),
     post: async (path, body, schema, limit) =>
       parsed(await ask(connection, 'POST', path, body, limit ?? timeoutMs), schema, path),
+    putBytes: async (path, bytes, schema, limit) =>
+      parsed(await ask(connection, 'PUT', path, bytes, limit ?? timeoutMs), schema, path),
     send: (method, path, body) => ask(connection, method, path, body, timeoutMs),
   };
 }
@@ -80,11 +84,11 @@ export function exchange(
   body: unknown,
   timeoutMs: number,
 ): Promise<{ status: number; text: string }> {
-  const payload = body === undefined ? null : JSON.stringify(body);
+  const payload = body === undefined ? null : Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
   const headers: Record<string, string> = { accept: 'application/json', 'user-agent': 'ingot-cli' };
   if (payload !== null) {
-    headers['content-type'] = 'application/json';
-    headers['content-length'] = String(Buffer.byteLength(payload));
+    headers['content-type'] = Buffer.isBuffer(body) ? 'application/octet-stream' : 'application/json';
+    headers['content-length'] = String(payload.length);
   }
   if (connection.kind === 'url') headers.authorization = `Bearer ${connection.apiKey}`;
   return new Promise((resolve, reject) => {

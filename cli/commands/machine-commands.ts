@@ -83,7 +83,8 @@ export function machineCommands(program: Command, context: CliContext, run: Run)
       .command('deploy <name>')
       .description('write an operating system on the machine and start it')
       .option('--image <name>', 'debian/bookworm, or bookworm')
-      .option('--user-data <file>', 'for cloud-init; - is standard input'),
+      .option('--user-data <file>', 'for cloud-init; - is standard input')
+      .option('--plan', 'only say what would happen, and what speaks against it'),
     'deploy',
   );
   act(

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import type { BuildOptions, Kind } from '../site/images.ts';
+import type { UploadOptions } from '../site/upload.ts';
 import { all, type Run } from './command.ts';
 
 /** Keys, images, networks, and who one is. */
@@ -50,6 +51,18 @@ export function siteCommands(program: Command, context: CliContext, run: Run): v
         const { buildImages, KINDS } = await import('../site/images.ts');
         await buildImages(context, all<BuildOptions>(command), kinds.length === 0 ? KINDS : kinds);
       }),
+    );
+  images
+    .command('upload <file>')
+    .description('put an image of your own into the store; the same command again goes on where it stopped')
+    .requiredOption('--name <name>', 'custom/NAME, or OS/RELEASE')
+    .option('--arch <name>', 'Debian name of the architecture', 'amd64')
+    .option('--format <name>', "tgz, tar.zst, txz, squashfs, raw, raw.zst, qcow2 …; by the file's name unless told")
+    .option('--title <text>', 'shown to people')
+    .action(
+      run(async (file: string, _: unknown, command: Command) =>
+        (await import('../site/upload.ts')).uploadImage(context, all<UploadOptions>(command), file),
+      ),
     );
   images
     .command('delete <image>')

@@ -6,6 +6,7 @@ import type { CliContext, GlobalOptions } from '../context.ts';
 import { CliFailure, EXIT, type ExitCode } from '../failure.ts';
 import { paintStatus } from '../format/machines.ts';
 import { openSession, type Session } from '../session.ts';
+import { showPlan } from './plan.ts';
 import { waitForWork } from './wait.ts';
 
 const at = encodeURIComponent;
@@ -15,12 +16,15 @@ export interface ActOptions extends GlobalOptions, Omit<ActionRequest, 'userData
   timeout?: string;
   /** File with user data; "-" is standard input. */
   userData?: string;
+  /** deploy: nothing is done, the plan is shown. */
+  plan?: boolean;
 }
 
 /** Carries out one action; with --wait follows its work and ends with its outcome. */
 export async function act(context: CliContext, options: ActOptions, name: string, action: Action): Promise<ExitCode> {
   const timeoutMs = parseDuration(options.timeout ?? '60m', '--timeout');
   const session = await openSession(context, options);
+  if (options.plan) return showPlan(session, name, options.image);
   const body = await requestOf(options);
   const answer = await session.client.send('POST', `/machines/${at(name)}/actions/${action}`, body);
   if (answer === '') {
