@@ -49,6 +49,8 @@ export interface DhcpTiming {
   searchMs: number;
 }
 
+/** The rack has two seconds to end; what hangs then ends with its process. */
+const STOP_WAIT_MS = 1000;
 const TIMING: DhcpTiming = { countMs: 5000, searchMs: 300_000 };
 
 export async function openDhcp(options: DhcpOptions): Promise<Dhcp> {
@@ -74,7 +76,10 @@ export async function openDhcp(options: DhcpOptions): Promise<Dhcp> {
   await open(ALONE);
 
   const empty = (name: string): KeaGroup => ({ name, peers: null, vlans: [], relayed: [] });
-  async function apply(snapshot: Pick<Snapshot, 'vlans'>, addresses: readonly HostAddress[]): Promise<string | null> {
+  async function applyNow(
+    snapshot: Pick<Snapshot, 'vlans'>,
+    addresses: readonly HostAddress[],
+  ): Promise<string | null> {
     const groups = keaGroups(snapshot.vlans, rack, addresses);
     const errors: (string | null)[] = [];
     // What leaves a Kea must be gone from it before another serves it.
@@ -91,6 +96,20 @@ export async function openDhcp(options: DhcpOptions): Promise<Dhcp> {
     const isNew = watched.some(({ vlan }) => !before.some((one) => one.vlan.id === vlan.id));
     if (isNew) search();
     return errors.find((error) => error !== null) ?? null;
+  }
+
+  let applying: Promise<unknown> = Promise.resolve();
+  let newest = 0;
+  /** One after another; of several waiting only the last. */
+  function apply(snapshot: Pick<Snapshot, 'vlans'>, addresses: readonly HostAddress[]): Promise<string | null> {
+    newest += 1;
+    const mine = newest;
+    const result = applying.then(async () => {
+      if (stopped) return 'the rack is stopping';
+      return mine === newest ? await applyNow(snapshot, addresses) : 'overtaken by a newer configuration';
+    });
+    applying = result.catch(() => undefined);
+    return result;
   }
 
   let searching: Promise<void> | null = null;
@@ -168,6 +187,8 @@ export async function openDhcp(options: DhcpOptions): Promise<Dhcp> {
     stop: async () => {
       stopped = true;
       for (const timer of timers) clearInterval(timer);
+      // A Kea that is being started must not outlive the stop; its own limits bound this wait.
+      await Promise.race([applying, new Promise((resolve) => setTimeout(resolve, STOP_WAIT_MS))]);
       await Promise.all([...[...servers.values()].map((server) => server.stop()), proxies.close()]);
     },
   };

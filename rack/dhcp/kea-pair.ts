@@ -1,4 +1,7 @@
 import type { DhcpPeer } from '@ingot/contract/rack.ts';
+import { z } from 'zod';
+import type { KeaConfig } from './kea-config.ts';
+import { keaCommand } from './kea-control.ts';
 
 /** Kea's hook for two servers that stand in for each other (Kea ARM, "libdhcp_ha: High Availability"). */
 export interface KeaPairHook {
@@ -38,7 +41,7 @@ export interface KeaPairFiles {
 export const PAIR_PORT = 5251;
 /** Milliseconds. The standby takes over after this long without an answer to a heartbeat. */
 const SILENCE_MS = 6000;
-const HEARTBEAT_MS = 2000;
+const HEARTBEAT_MS = 1000;
 
 /**
  * Hot standby: the second answers nobody while the first is there, and knows all its leases. It takes over as soon as the
@@ -76,4 +79,24 @@ export function keaPairHook(rack: string, peers: readonly DhcpPeer[], files: Kea
       ],
     },
   };
+}
+
+export function isPaired(config: KeaConfig): boolean {
+  return config.Dhcp4['hooks-libraries'].some((hook) => 'parameters' in hook);
+}
+
+const Status = z.object({
+  'high-availability': z.array(z.object({ 'ha-servers': z.object({ local: z.object({ state: z.string() }) }) })).min(1),
+});
+/** States in which Kea answers nobody until it has spoken with its partner, or found that there is none (Kea ARM, "Server States"). */
+const AGREEING = ['waiting', 'syncing', 'ready'];
+
+/** The state of a pair's Kea; null when it is none or does not say. */
+export async function pairState(controlSocket: string): Promise<string | null> {
+  const answer = await keaCommand(controlSocket, 'status-get', undefined, 1000).catch(() => null);
+  return Status.safeParse(answer?.arguments).data?.['high-availability'][0]?.['ha-servers'].local.state ?? null;
+}
+
+export async function isAgreeing(controlSocket: string): Promise<boolean> {
+  return AGREEING.includes((await pairState(controlSocket)) ?? '');
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { KeaConfig, KeaPaths } from './kea-config.ts';
 import { keaCommand } from './kea-control.ts';
+import { isAgreeing, isPaired } from './kea-pair.ts';
 import { endStaleKea, type KeaProcess, startKea } from './kea-process.ts';
 import { keaHears, type SendDiscover, sendDiscover } from './probe.ts';
 
@@ -103,8 +104,15 @@ export async function openKea(options: KeaOptions): Promise<Kea> {
 
   const set = async (config: KeaConfig) =>
     await keaCommand(paths.controlSocket, 'config-set', config, COMMAND_DEADLINE_MS);
-  const hears = (wanted: Good) =>
-    keaHears(paths.controlSocket, wanted.addresses, send, PROBE_DEADLINE_MS).catch(() => false);
+  const hears = async (wanted: Good): Promise<boolean> => {
+    try {
+      // One of a pair that has not agreed with the other yet is deaf on purpose, and serves when it has.
+      if (isPaired(wanted.config) && (await isAgreeing(paths.controlSocket))) return true;
+      return await keaHears(paths.controlSocket, wanted.addresses, send, PROBE_DEADLINE_MS);
+    } catch {
+      return false;
+    }
+  };
 
   /** A Kea that refused a configuration is deaf until it gets a good one; one that stays deaf is started anew. */
   async function returnTo(last: Good): Promise<void> {
