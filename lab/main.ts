@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { openLab, startLab } from './data-centre.ts';
 import { runDemo } from './demo/demo.ts';
+import { runSimulatedDemo } from './fleet/demo.ts';
 import { runSim } from './fleet/sim.ts';
 import { runFloor } from './floor/floor.ts';
 import { serveFloor } from './floor/http.ts';
@@ -19,6 +21,7 @@ const USAGE = `Usage: node dist/lab.mjs COMMAND
   console --state DIR NAME              follow a machine's serial port
   down --state DIR                      end its programs, remove its namespaces
   demo [--once] [--json] [--port N]     Ingot and two machines playing the main job; \`npm run demo\` prepares for it
+  demo-sim [--once] [--json] [--port N] the same story on simulated machines, without root
   sim [--machines N] …                  simulated machines by the thousand, without root: sim --help
   floor [--firmware bios|uefi]          the bare recipe without Ingot, timed; JSON on standard output
   measure [--firmware bios|uefi]        Ingot on the same machine, timed the same way; JSON on standard output
@@ -67,6 +70,11 @@ async function main(argv: string[]): Promise<void> {
     if (values.state === undefined) throw new UsageError('--state DIR is missing');
     return values.state;
   };
+  const portOf = () => {
+    const port = Number(values.port);
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError('--port is a number below 65536');
+    return port;
+  };
   const machine = () => {
     if (name === undefined) throw new UsageError('the machine is missing');
     return name;
@@ -114,12 +122,17 @@ async function main(argv: string[]): Promise<void> {
       await (await openLab(state())).stop();
       return;
     case 'demo': {
-      const port = Number(values.port);
-      if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError('--port is a number below 65536');
+      const port = portOf();
       const interrupted = interruption();
       const { cache, once, json } = values;
       // Steps of the story may still be waiting for machines that are gone: leave without them.
       process.exit(await runDemo({ checkout, cache, port, once, json, interrupted }));
+      return;
+    }
+    case 'demo-sim': {
+      const { once, json } = values;
+      const seed = randomInt(2 ** 31);
+      process.exit(await runSimulatedDemo({ checkout, port: portOf(), once, json, seed, interrupted: interruption() }));
       return;
     }
     case 'floor': {

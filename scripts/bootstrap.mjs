@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, statfs, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { installPackages, missingBenchPackages, missingPackages } from './debian-packages.mjs';
+import { hasPostgres, installPackages, missingBenchPackages, missingPackages } from './debian-packages.mjs';
 
 export const root = path.resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
 
@@ -154,10 +154,25 @@ export async function bootstrap({ tests, ports, cache, say }) {
       );
     }
   }
+  await installAndBuild(say);
+}
+
+async function installAndBuild(say) {
   await installModules(say);
   say('build', 'programs and web page', null);
   const code = await run([process.execPath, path.join(root, 'scripts/build.mjs'), '--quiet']);
   if (code !== 0) throw new Error('the build failed');
+}
+
+/** What simulated machines need, without root: PostgreSQL has to be there. */
+export async function bootstrapWithoutRoot({ ports, say }) {
+  if (!(await hasPostgres())) {
+    throw new HostError(
+      'PostgreSQL 15 or newer is missing: sudo apt-get install --no-install-recommends postgresql, or: sudo npm run demo',
+    );
+  }
+  await checkPorts(ports);
+  await installAndBuild(say);
 }
 
 export const cacheFolder = () => process.env.INGOT_CACHE ?? '/var/cache/ingot';

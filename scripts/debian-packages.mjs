@@ -34,7 +34,7 @@ function output(program, args) {
 }
 
 /** A PostgreSQL server of at least 15, whatever package it came from. */
-async function hasPostgres() {
+export async function hasPostgres() {
   const majors = await readdir('/usr/lib/postgresql').catch(() => []);
   return majors.some((major) => Number(major) >= 15 && existsSync(`/usr/lib/postgresql/${major}/bin/postgres`));
 }

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
-import { bootstrap, cacheFolder, ensureNode, HostError, root } from './bootstrap.mjs';
+import { bootstrap, bootstrapWithoutRoot, cacheFolder, ensureNode, HostError, root } from './bootstrap.mjs';
 
 const WIDTH = 24;
 
@@ -32,13 +32,17 @@ async function main() {
   const port = at >= 0 ? Number(args[at + 1]) : 5240;
   const started = performance.now();
   const line = progress();
-  await bootstrap({ tests: false, ports: [port], cache: cacheFolder(), say: line.say });
+  const isRoot = process.getuid() === 0;
+  if (isRoot) await bootstrap({ tests: false, ports: [port], cache: cacheFolder(), say: line.say });
+  else {
+    process.stderr.write('not root: simulated machines play the story; sudo npm run demo plays it on virtual ones\n');
+    await bootstrapWithoutRoot({ ports: [port], say: line.say });
+  }
   line.end();
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   process.stderr.write(`host prepared in ${seconds} s\n`);
-  const child = spawn(process.execPath, [path.join(root, 'dist/lab.mjs'), 'demo', '--cache', cacheFolder(), ...args], {
-    stdio: 'inherit',
-  });
+  const story = isRoot ? ['demo', '--cache', cacheFolder()] : ['demo-sim'];
+  const child = spawn(process.execPath, [path.join(root, 'dist/lab.mjs'), ...story, ...args], { stdio: 'inherit' });
   // Ctrl-C reaches the child by itself (same terminal); we only have to outlive its cleaning up.
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

@@ -101,8 +101,8 @@ async function everyone(simulation: Simulation, action: Stage, request: object, 
     for (let machine = waiting.shift(); machine !== undefined; machine = waiting.shift()) {
       const mine = machine;
       try {
-        await act(simulation, mine, action, request);
-        const arrived = reach(simulation, mine, status, STAGE_LIMIT_MS);
+        const attempt = await act(simulation, mine, action, request);
+        const arrived = reach(simulation, mine, status, attempt, STAGE_LIMIT_MS);
         arrivals.push(
           arrived.then(
             () => undefined,

@@ -63,19 +63,30 @@ export async function prepare(
 
 async function bring(simulation: Simulation, machine: FleetMachine, goal: Goal, vlan: Slots): Promise<void> {
   await vlan.take();
+  let commission: number;
   try {
     await enlist(machine);
-    // One that stays unaccepted does not hold up the others of its VLAN.
     await nameBmc(simulation, machine);
+    // One that stays unaccepted does not hold up the others of its VLAN.
     if (goal === 'new') return;
-    await act(simulation, machine, 'commission');
+    commission = await act(simulation, machine, 'commission');
   } finally {
     vlan.giveBack();
   }
-  await reach(simulation, machine, 'READY');
-  if (goal === 'ready') return;
-  await act(simulation, machine, 'deploy', { image: SIMULATED_IMAGE });
-  await reach(simulation, machine, 'DEPLOYED');
+  await reach(simulation, machine, 'READY', commission);
+  if (goal === 'deployed') await carryThrough(simulation, machine, 'deploy', 'DEPLOYED', { image: SIMULATED_IMAGE });
+}
+
+/** An action and the wait for what it leads to. */
+export async function carryThrough(
+  simulation: Simulation,
+  machine: FleetMachine,
+  action: string,
+  status: string,
+  request: ActionRequest = {},
+  limitMs = STEP_LIMIT_MS,
+): Promise<Seen> {
+  return reach(simulation, machine, status, await act(simulation, machine, action, request), limitMs);
 }
 
 /** What cannot be asked from inside of the machine, somebody types in. */
@@ -101,17 +112,17 @@ export async function enlist(machine: FleetMachine, limitMs = ENLIST_LIMIT_MS): 
   }
 }
 
-/** An action of the native API; a region that is busy or away for a moment is asked again. */
+/** An action of the native API; a region that is busy or away for a moment is asked again. Gives the number of its attempt. */
 export async function act(
   simulation: Simulation,
   machine: FleetMachine,
   action: string,
   request: ActionRequest = {},
-): Promise<void> {
+): Promise<number> {
   for (let left = API_TRIES; ; left -= 1) {
     try {
-      await simulation.api.act(named(machine), action, request);
-      return;
+      const { attempt } = await simulation.api.act(named(machine), action, request);
+      return attempt?.id ?? 0;
     } catch (error) {
       const isFinal = error instanceof ApiRefusal && error.status < 500 && error.status !== 429;
       if (isFinal || left <= 1) throw error;
@@ -120,14 +131,16 @@ export async function act(
   }
 }
 
-/** Waits for a status and the end of the attempt; a failed attempt rejects at once with its code. */
+/** Waits for a status and the end of that attempt, or a later one; a failed one rejects at once with its code. */
 export async function reach(
   simulation: Simulation,
   machine: FleetMachine,
   status: string,
+  attemptId: number,
   limitMs = STEP_LIMIT_MS,
 ): Promise<Seen> {
-  const over = ({ status: now, attempt }: Seen) => attempt?.ended === true && (now === status || attempt.code !== null);
+  const over = ({ status: now, attempt }: Seen) =>
+    attempt?.ended === true && attempt.id >= attemptId && (now === status || attempt.code !== null);
   const seen = await simulation.watch.until(named(machine), status, limitMs, over);
   if (seen.status !== status) throw new Error(`${seen.hostname} is ${seen.status}: ${seen.attempt?.code ?? '?'}`);
   return seen;

@@ -5,6 +5,7 @@ import type { MachineSpec } from '../machine/spec.ts';
 import { startDaemon, tryCommand } from '../run/command.ts';
 import { openLedger } from '../run/ledger.ts';
 import { waitFor } from '../run/wait.ts';
+import { type Built, buildImage } from '../story/images.ts';
 import { makeKey, waitForLogin } from '../story/ssh.ts';
 import { writeFloorInitrd } from './initrd.ts';
 import { commissionJob, deployJob } from './jobs.ts';
@@ -78,18 +79,19 @@ async function openSite(options: FloorOptions, lab: Lab, folder: string): Promis
     await copyFile(`/usr/lib/ipxe/${from}`, path.join(tftp, to ?? ''));
     await copyFile(`/usr/lib/ipxe/${from}`, path.join(root, to ?? ''));
   }
-  const images = path.join(options.cache, 'images');
-  const provide = (from: string, to: string) =>
-    link(path.join(images, from), path.join(root, to)).catch(() =>
-      copyFile(path.join(images, from), path.join(root, to)),
-    );
-  const sum = await sha256(path.join(images, 'ephemeral/root.squashfs'));
-  await provide('ephemeral/vmlinuz', 'vmlinuz');
-  await provide('ephemeral/root.squashfs', `blobs/sha256/${sum}`);
-  await provide('deploy-bookworm-cloud/root.tar.zst', 'image.tar.zst');
-  const size = (await stat(path.join(images, 'ephemeral/root.squashfs'))).size;
+  const provide = (from: string, to: string) => link(from, to).catch(() => copyFile(from, to));
+  const handOver = path.join(folder, 'images');
+  const building = { checkout: options.checkout, cache: options.cache, handOver, onProgress: () => {} };
+  const ephemeral = fileOf(await buildImage('ephemeral', building));
+  const deploy = fileOf(await buildImage('deploy', building));
+  const squashfs = ephemeral('squashfs');
+  const sum = await sha256(squashfs);
+  await provide(ephemeral('boot-kernel'), path.join(root, 'vmlinuz'));
+  await provide(squashfs, path.join(root, 'blobs/sha256', sum));
+  await provide(deploy('root-tgz'), path.join(root, 'image.tar.zst'));
+  const size = (await stat(squashfs)).size;
   const http = `http://${lab.rackAddress}:${PORT}`;
-  await writeFloorInitrd(path.join(images, 'ephemeral/initrd'), http, folder, path.join(root, 'initrd'));
+  await writeFloorInitrd(ephemeral('boot-initrd'), http, folder, path.join(root, 'initrd'));
   const log = path.join(folder, 'http.jsonl');
   await writeFile(log, '');
   await startKea(lab, path.join(folder, 'kea'));
@@ -102,6 +104,14 @@ async function openSite(options: FloorOptions, lab: Lab, folder: string): Promis
     'console=ttyS0,115200 loglevel=4',
   ].join(' ');
   return { http, root, log, kernelLine };
+}
+
+function fileOf(built: Built): (filetype: string) => string {
+  return (filetype) => {
+    const found = built.files.find((file) => file.filetype === filetype);
+    if (!found) throw new Error(`the ${built.purpose} image has no ${filetype}`);
+    return found.path;
+  };
 }
 
 async function sha256(file: string): Promise<string> {

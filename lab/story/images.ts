@@ -18,7 +18,7 @@ const Line = z.union([
     files: z.array(z.object({ filetype: z.string(), path: z.string() })),
   }),
 ]);
-type Built = Exclude<z.infer<typeof Line>, { progress: unknown }>;
+export type Built = Exclude<z.infer<typeof Line>, { progress: unknown }>;
 
 export interface ImageOptions {
   checkout: string;
@@ -37,7 +37,7 @@ const BUILD_LIMIT_MS = 20 * 60_000;
 export async function provideImages(api: NativeClient, options: ImageOptions): Promise<string> {
   let deploy = '';
   for (const kind of ['ephemeral', 'deploy'] as const) {
-    const image = await build(kind, options);
+    const image = await buildImage(kind, options);
     await api.registerImage({
       purpose: image.purpose,
       os: image.os,
@@ -52,7 +52,8 @@ export async function provideImages(api: NativeClient, options: ImageOptions): P
   return deploy;
 }
 
-async function build(kind: string, options: ImageOptions): Promise<Built> {
+/** Builds one image, or takes it from the cache; its files are links in `handOver`. */
+export async function buildImage(kind: 'ephemeral' | 'deploy', options: ImageOptions): Promise<Built> {
   const out = path.join(options.handOver, kind);
   await mkdir(out, { recursive: true });
   const child = spawn(
