@@ -88,7 +88,7 @@ async function openSite(options: FloorOptions, lab: Lab, folder: string): Promis
   const sum = await sha256(squashfs);
   await provide(ephemeral('boot-kernel'), path.join(root, 'vmlinuz'));
   await provide(squashfs, path.join(root, 'blobs/sha256', sum));
-  await provide(deploy('root-tgz'), path.join(root, 'image.tar.zst'));
+  await provide(deploy('root-tar.zst'), path.join(root, 'image.tar.zst'));
   const size = (await stat(squashfs)).size;
   const http = `http://${lab.rackAddress}:${PORT}`;
   await writeFloorInitrd(ephemeral('boot-initrd'), http, folder, path.join(root, 'initrd'));
