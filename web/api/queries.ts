@@ -10,6 +10,7 @@ import {
   SshKeyView,
   WhoAmI,
 } from '@ingot/contract/native.ts';
+import { DeployPlanView } from '@ingot/contract/plan.ts';
 import { QueryClient, queryOptions } from '@tanstack/react-query';
 import { z } from 'zod';
 import { get, getText, Refused } from './client.ts';
@@ -41,6 +42,14 @@ export const explain = (systemId: string) =>
   queryOptions({
     queryKey: ['explain', systemId],
     queryFn: () => get(`/machines/${id(systemId)}/explain`, z.array(Explain)),
+  });
+
+/** Asked anew each time: disks and images change without an event of the machine. */
+export const deployPlan = (systemId: string, image: string) =>
+  queryOptions({
+    queryKey: ['plan', systemId, image],
+    queryFn: () => get(`/machines/${id(systemId)}/deploy/plan?image=${id(image)}`, DeployPlanView),
+    staleTime: 0,
   });
 
 export const attempts = (systemId: string) =>

@@ -9,13 +9,25 @@ import { Notice } from '../shell/notice.tsx';
 import { Problem } from '../shell/problem.tsx';
 import { bytes } from '../shell/units.ts';
 import { ACTION_WORDS } from './actions.tsx';
+import { DeployPlan } from './deploy-plan.tsx';
 
 type Change = (part: Partial<ActionRequest>) => void;
 
-function DeployFields({ request, change }: { request: ActionRequest; change: Change }) {
+function DeployFields({
+  systemId,
+  request,
+  said,
+  change,
+}: {
+  systemId: string;
+  request: ActionRequest;
+  said: readonly string[];
+  change: Change;
+}) {
   const list = useQuery(images);
   const choices = (list.data ?? []).filter((one) => one.purpose === 'deploy');
   const names = [...new Map(choices.map((one) => [one.name, one])).values()];
+  const image = request.image ?? names[0]?.name ?? null;
   return (
     <>
       {list.error ? <Problem error={list.error} retry={() => void list.refetch()} /> : null}
@@ -26,7 +38,7 @@ function DeployFields({ request, change }: { request: ActionRequest; change: Cha
         }
         required
         data={names.map((one) => ({ value: one.name, label: `${one.title || one.name} (${bytes(one.size)})` }))}
-        value={request.image ?? names[0]?.name ?? null}
+        value={image}
         onChange={(value) => change({ image: value ?? undefined })}
         allowDeselect={false}
       />
@@ -38,6 +50,7 @@ function DeployFields({ request, change }: { request: ActionRequest; change: Cha
         value={request.userData ?? ''}
         onChange={(event) => change({ userData: event.currentTarget.value || undefined })}
       />
+      {image === null ? null : <DeployPlan systemId={systemId} image={image} said={said} />}
     </>
   );
 }
@@ -76,16 +89,19 @@ function Fields({
   action,
   systemId,
   request,
+  said,
   change,
 }: {
   action: Action;
   systemId: string;
   request: ActionRequest;
+  /** Codes of what is shown above the fields already. */
+  said: readonly string[];
   change: Change;
 }) {
   switch (action) {
     case 'deploy':
-      return <DeployFields request={request} change={change} />;
+      return <DeployFields systemId={systemId} request={request} said={said} change={change} />;
     case 'release':
       return <ReleaseFields systemId={systemId} request={request} change={change} />;
     case 'commission':
@@ -205,6 +221,7 @@ export function ActionPanel() {
             action={action}
             systemId={id}
             request={request}
+            said={[...(answer?.reasons ?? []), ...(answer?.warnings ?? [])].map(({ code }) => code)}
             change={(part) => setRequest((now) => ({ ...now, ...part }))}
           />
           {action === 'delete' ? <Text size="sm">The machine leaves Ingot; its events are kept.</Text> : null}

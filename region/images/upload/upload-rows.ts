@@ -103,12 +103,13 @@ export async function readUpload(db: Db, id: number, lock = false): Promise<Uplo
   return row ? uploadOf(row) : null;
 }
 
-/** The newest upload that was promised this image's id. */
-export async function newestUploadOfImage(db: Db, imageId: number): Promise<Upload | null> {
+/** The open upload that was promised this image's id. */
+export async function openUploadOfImage(db: Db, imageId: number): Promise<Upload | null> {
   const row = await db
     .selectFrom('image_uploads')
     .selectAll()
     .where('image_id', '=', imageId)
+    .where('state', 'in', ['receiving', 'checking'])
     .orderBy('id', 'desc')
     .executeTakeFirst();
   return row ? uploadOf(row) : null;

@@ -4,7 +4,7 @@ import { uploadVersion } from '../../images/catalogue.ts';
 import { imageName } from '../../images/image-name.ts';
 import { finishUpload } from '../../images/upload/finish.ts';
 import { beginUpload, putChunk } from '../../images/upload/receive.ts';
-import { newestUploadOfImage, readUpload, type Upload } from '../../images/upload/upload-rows.ts';
+import { openUploadOfImage, readUpload, type Upload } from '../../images/upload/upload-rows.ts';
 import { API_PREFIX } from '../describe.ts';
 import { json, type Reply, text, type UserCall } from '../table.ts';
 import { badRequest, collectErrors, MaasError, noMatch, REQUIRED } from '../wire/errors.ts';
@@ -120,7 +120,7 @@ async function groupOf(call: UserCall, { os, release, arch, subarch }: Upload) {
 }
 
 export async function uploadOfImage(call: UserCall, imageId: number): Promise<Upload | null> {
-  return Number.isSafeInteger(imageId) ? newestUploadOfImage(call.deps.db, imageId) : null;
+  return Number.isSafeInteger(imageId) ? openUploadOfImage(call.deps.db, imageId) : null;
 }
 
 /** The resource as the uploader sees it: the one set is that of his upload, complete or with the way to go on. */

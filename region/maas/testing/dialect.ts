@@ -22,6 +22,8 @@ export interface Client {
   get(path: string): Promise<Answer>;
   post(path: string, form?: Record<string, string | string[]>): Promise<Answer>;
   put(path: string, form?: Record<string, string | string[]>): Promise<Answer>;
+  /** As the CLI sends the pieces of an image. */
+  putBytes(path: string, bytes: Buffer): Promise<Answer>;
   remove(path: string): Promise<Answer>;
   userId: number;
 }
@@ -80,12 +82,15 @@ function client(app: FastifyInstance, key: string | null, userId: number): Clien
   const call = async (
     method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     path: string,
-    form?: Record<string, string | string[]>,
+    form?: Record<string, string | string[]> | Buffer,
   ) => {
     const url = path.startsWith('/') ? path : `/MAAS/api/2.0/${path}`;
     const headers: Record<string, string> = key === null ? {} : { authorization: oauthHeader(key) };
-    if (form !== undefined) headers['content-type'] = 'application/x-www-form-urlencoded';
-    const payload = form === undefined ? undefined : encodeForm(form);
+    const bytes = Buffer.isBuffer(form);
+    if (form !== undefined) {
+      headers['content-type'] = bytes ? 'application/octet-stream' : 'application/x-www-form-urlencoded';
+    }
+    const payload = form === undefined || bytes ? form : encodeForm(form);
     const answer = await app.inject({ method, url, headers, payload });
     return {
       status: answer.statusCode,
@@ -98,6 +103,7 @@ function client(app: FastifyInstance, key: string | null, userId: number): Clien
     get: (path) => call('GET', path),
     post: (path, form = {}) => call('POST', path, form),
     put: (path, form = {}) => call('PUT', path, form),
+    putBytes: (path, bytes) => call('PUT', path, bytes),
     remove: (path) => call('DELETE', path),
     userId,
   };
