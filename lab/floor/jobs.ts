@@ -5,7 +5,10 @@ import type { MachineSpec } from '../machine/spec.ts';
 function preamble(http: string): string {
   return `#!/bin/sh
 set -eux
+# A job that fails must not leave the machine on: nobody would look.
+trap 'systemctl poweroff --force' EXIT
 say() { curl -sf -X POST --data-binary "@\${2:-/dev/null}" ${http}/posted/$1; }
+settled() { systemctl start systemd-udev-trigger.service; udevadm settle --timeout=30; }
 `;
 }
 
@@ -13,10 +16,9 @@ say() { curl -sf -X POST --data-binary "@\${2:-/dev/null}" ${http}/posted/$1; }
 export function commissionJob(http: string): string {
   return `${preamble(http)}
 modprobe -a ipmi_si ipmi_devintf || true
-udevadm settle --timeout=30
+settled
 { lshw -xml; lsblk --json --bytes -O; ip -j -d address; dmidecode; lspci -vnn; ipmitool mc info; ipmitool lan print 1; } > /tmp/inventory || true
 say results /tmp/inventory
-systemctl poweroff --force
 `;
 }
 
@@ -29,10 +31,11 @@ export function deployJob(http: string, spec: MachineSpec, image: string, public
 chroot $t grub-install --target=x86_64-efi --efi-directory=/boot/efi --bootloader-id=debian --uefi-secure-boot --no-nvram
 chroot $t grub-install --target=x86_64-efi --efi-directory=/boot/efi --bootloader-id=debian --uefi-secure-boot --no-nvram --removable`;
   return `${preamble(http)}
+settled
 disk=/dev/$(lsblk -dno NAME,SERIAL | awk '$2 == "${spec.diskSerial}" {print $1}')
 t=/mnt/t
 sgdisk -Zo -n1:0:+1M -t1:EF02 -n2:0:+256M -t2:EF00 -n3:0:0 -t3:8304 $disk
-udevadm settle --timeout=30
+settled
 say step-partition
 mkfs.vfat -F32 \${disk}2
 mkfs.ext4 -q -F -E lazy_itable_init=1,lazy_journal_init=1,nodiscard \${disk}3
@@ -58,6 +61,5 @@ chmod 600 $t/etc/netplan/50-lab.yaml
 umount -R $t
 sync
 say results
-systemctl poweroff --force
 `;
 }
