@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-// `npm run bench [-- NAME…] [-- --list] [-- --rounds N] [-- --markdown]`: Ingot beside what people use today, on this host, in one run.
+// `npm run bench [-- NAME…] [-- --list] [-- --rounds N] [-- --markdown] [-- --stored]`: Ingot beside what people use today, on this host, in one run.
 // Installs the opponents (Debian's, nothing is started by that), bundles the benches and runs them in turn. Exit 1 when
-// a number is not reached or a bench failed, 2 when the host has to be changed first.
+// a number is not reached or a bench failed, 2 when the host has to be changed first. --stored prints the newest results
+// again without running; --markdown prints either as in docs/performance.md.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -48,10 +49,11 @@ async function bundle() {
 const load = (file) => import(pathToFileURL(path.join(bundles, file)).href);
 
 function readArguments(words) {
-  const wanted = { names: [], list: false, markdown: false, rounds: 3 };
+  const wanted = { names: [], list: false, markdown: false, stored: false, rounds: 3 };
   for (let i = 0; i < words.length; i++) {
     if (words[i] === '--list') wanted.list = true;
     else if (words[i] === '--markdown') wanted.markdown = true;
+    else if (words[i] === '--stored') wanted.stored = true;
     else if (words[i] === '--rounds') wanted.rounds = Number(words[++i]);
     else if (words[i].startsWith('-')) throw new HostError(`no such option: ${words[i]}`);
     else wanted.names.push(words[i]);
@@ -74,6 +76,12 @@ async function main() {
   }
   if (wanted.list) {
     for (const bench of benches) console.log(`${bench.name.padEnd(16)} ${bench.what}`);
+    return;
+  }
+  if (wanted.stored) {
+    const { printStored } = await load('harness/main.mjs');
+    const known = benches.map((bench) => bench.name);
+    await printStored(root, known, wanted.markdown);
     return;
   }
   const isRoot = process.getuid() === 0;

@@ -12,14 +12,19 @@ export interface Grants {
   others: Map<number, number>;
 }
 
-/** What is asked for by the n-th request: tags, memory, cores, zone and pool, changing from request to request. */
-export function constraintsFor(n: number): Record<string, string> {
+/**
+ * What the n-th request asks for: the tags, zone and pool of one of the machines, and at least half of its memory and
+ * cores, so that many fit, others from request to request.
+ */
+export function constraintsFor(n: number, machines: number): Record<string, string> {
+  const like = ((n * 7919) % machines) + 1;
+  const tags = TAGS.filter((_, i) => (like >> i) % 2 === 0);
   return {
-    tags: [TAGS[n % TAGS.length], TAGS[(n + 3) % TAGS.length]].join(','),
-    mem: String(memoryOf((n * 7) % 10)),
-    cpu_count: String(coresOf(n % 3)),
-    ...(n % 2 === 0 ? { zone: ZONES[n % ZONES.length] ?? 'default' } : {}),
-    ...(n % 3 === 0 ? { pool: POOLS[n % POOLS.length] ?? 'default' } : {}),
+    tags: tags.slice(0, 2).join(','),
+    mem: String(memoryOf(like) / 2),
+    cpu_count: String(coresOf(like) / 2),
+    zone: ZONES[like % ZONES.length] ?? 'default',
+    pool: POOLS[like % POOLS.length] ?? 'default',
   };
 }
 
@@ -29,6 +34,7 @@ export async function allocateMany(
   key: string,
   clients: number,
   requests: number,
+  machines: number,
 ): Promise<Grants> {
   const grants: Grants = { granted: [], ms: [], seconds: 0, others: new Map() };
   let next = 0;
@@ -37,7 +43,7 @@ export async function allocateMany(
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     const port = ports[which % ports.length] ?? 0;
     while (next < requests) {
-      const form = { ...constraintsFor(next), agent_name: `client-${which}` };
+      const form = { ...constraintsFor(next, machines), agent_name: `client-${which}` };
       next += 1;
       const path = '/MAAS/api/2.0/machines/?op=allocate';
       const answer = await ask({ port, key, method: 'POST', path, form, agent, keep: 100 });

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Bench } from './bench.ts';
 import { judge } from './judge.ts';
+import { storedResults } from './stored.ts';
 import { type BenchResult, markdownSection, plainTable } from './table.ts';
 
 export interface RunOptions {
@@ -20,7 +21,7 @@ export async function runBenches(benches: readonly Bench[], options: RunOptions)
   for (const bench of benches) {
     try {
       const result = await runOne(bench, options);
-      console.log(options.markdown ? markdownSection(result) : `\n${bench.name}: ${bench.what}\n${plainTable(result)}`);
+      print(result, options.markdown);
       if (result.rows.flatMap(judge).some((verdict) => !verdict.reached)) reached = false;
     } catch (error) {
       reached = false;
@@ -28,6 +29,15 @@ export async function runBenches(benches: readonly Bench[], options: RunOptions)
     }
   }
   return { reached };
+}
+
+function print(result: BenchResult, markdown: boolean): void {
+  console.log(markdown ? markdownSection(result) : `\n${result.bench}: ${result.what}\n${plainTable(result)}`);
+}
+
+/** Prints what earlier runs stored, without running anything. */
+export async function printStored(root: string, names: readonly string[], markdown: boolean): Promise<void> {
+  for (const result of await storedResults(root, names)) print(result, markdown);
 }
 
 async function runOne(bench: Bench, options: RunOptions): Promise<BenchResult> {
