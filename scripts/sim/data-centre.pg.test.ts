@@ -1,0 +1,230 @@
+import type { FaultKind } from '@ingot/lab/fleet/faults.ts';
+import type { FleetMachine } from '@ingot/lab/fleet/machine.ts';
+import { act, carryThrough, prepare } from '@ingot/lab/fleet/operator.ts';
+import { type Simulation, startSimulation } from '@ingot/lab/fleet/simulation.ts';
+import type { Seen } from '@ingot/lab/fleet/watch.ts';
+import { SIMULATED_IMAGE } from '@ingot/lab/sim/site.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkout, ensureBuilt } from './built.ts';
+
+// A fleet over the real wire: `ingot up` with region, PostgreSQL and rack as processes; IPMI by UDP, Redfish by HTTPS,
+// boot and agent by HTTP(S), each machine from an address of its own. INGOT_FLEET=N for another number of machines.
+
+const MACHINES = Number(process.env.INGOT_FLEET ?? 40);
+const FAULTY = 9;
+/** A busy host takes its time; a healthy one needs a tenth. */
+const LIFE_MS = 540_000;
+let simulation: Simulation;
+const failures: string[] = [];
+
+beforeAll(async () => {
+  await ensureBuilt('region', 'rack', 'ingot');
+  simulation = await startSimulation({
+    checkout,
+    machines: MACHINES,
+    seed: 2026,
+    vlans: 2,
+    redfish: 0.25,
+    network: null,
+    region: { kind: 'own', port: null },
+  });
+});
+afterAll(async () => {
+  await simulation?.stop();
+});
+
+const all = <T>(work: (machine: FleetMachine) => Promise<T>): Promise<T[]> =>
+  Promise.all(simulation.fleet.machines.map(work));
+
+const detailOf = (machine: FleetMachine) => simulation.api.machine(machine.systemId() ?? '');
+
+describe(`${MACHINES} machines in two VLANs`, () => {
+  test(
+    'enlist, are commissioned and deployed; none is lost, each is switched on three times',
+    async () => {
+      const goals = simulation.fleet.machines.map((machine) => ({ machine, goal: 'deployed' as const }));
+      await prepare(simulation, goals, 20, ({ machine, failure }) => {
+        if (failure !== null) failures.push(`${machine.index}: ${failure}`);
+      });
+      expect(failures).toEqual([]);
+      expect(new Set(simulation.fleet.machines.map((machine) => machine.powerOns()))).toEqual(new Set([3]));
+    },
+    LIFE_MS,
+  );
+
+  test('are known as their seed made them', async () => {
+    for (const machine of simulation.fleet.machines.slice(0, 8)) {
+      const { hardware } = machine;
+      const detail = await detailOf(machine);
+      expect(detail).toMatchObject({
+        powerType: hardware.bmc.kind,
+        firmware: hardware.firmware,
+        cpuCount: hardware.processor.cores * hardware.sockets * 2,
+        memory: hardware.memoryMib,
+        storage: hardware.disks.reduce((sum, { bytes }) => sum + bytes, 0),
+        hardware: { system_vendor: hardware.model.vendor, system_serial: hardware.serial },
+      });
+      expect(detail.disks.map(({ serial }) => serial).sort()).toEqual(
+        hardware.disks.map(({ serial }) => serial).sort(),
+      );
+      expect(detail.interfaces.map(({ mac }) => mac).sort()).toEqual(hardware.ports.map(({ mac }) => mac).sort());
+      expect(machine.firstBoot()?.hostname).toContain(detail.hostname);
+    }
+    expect(new Set(simulation.fleet.machines.map(({ hardware }) => hardware.bmc.kind))).toEqual(
+      new Set(['ipmi', 'redfish']),
+    );
+  });
+
+  test('Ingot gives their systems addresses that the foreign DHCP server does not', async () => {
+    for (const machine of simulation.fleet.machines.slice(0, 8)) {
+      const [lower] = machine.vlan.range.start.split('.').slice(2).map(Number);
+      const { addresses } = await detailOf(machine);
+      const own = addresses.filter((address) => Number(address.split('.')[2]) < (lower ?? 0));
+      expect(own.length, `${addresses.join(' ')} besides ${machine.vlan.range.start}`).toBeGreaterThan(0);
+    }
+  });
+
+  test(
+    'come back erased and off',
+    async () => {
+      await all((machine) => carryThrough(simulation, machine, 'release', 'READY', { erase: true }, LIFE_MS));
+      expect(simulation.fleet.machines.filter((machine) => machine.disk() !== null || machine.isOn())).toEqual([]);
+      expect(new Set(simulation.fleet.machines.map((machine) => machine.powerOns()))).toEqual(new Set([4]));
+    },
+    LIFE_MS,
+  );
+});
+
+describe('what is wrong with a machine', () => {
+  const LIMIT_S = 15;
+  /** A call over a bad line is repeated for a while. */
+  const POWER_LIMIT_S = 40;
+  const ipmi = (at: number): FleetMachine => {
+    const found = simulation.fleet.machines.filter(({ hardware }) => hardware.bmc.kind === 'ipmi')[at];
+    if (!found) throw new Error(`the fleet has no ${at + 1} machines with IPMI`);
+    return found;
+  };
+
+  beforeAll(async () => {
+    const limits: Record<string, number> = { power: POWER_LIMIT_S };
+    for (const phase of ['dhcp', 'boot-program', 'kernel', 'agent', 'script', 'step', 'reboot', 'power-off']) {
+      limits[phase] = LIMIT_S;
+    }
+    await simulation.api.setSettings({ phase_limits: limits });
+  });
+  afterAll(async () => {
+    await simulation?.api.setSettings({ phase_limits: {} });
+    for (const machine of simulation.fleet.machines) machine.fault = null;
+  });
+
+  /** Runs one action on a faulty machine and gives how its attempt ended. */
+  async function ending(at: number, kind: FaultKind, action: string, step = 3) {
+    const machine = ipmi(at);
+    machine.fault = { kind, at: step };
+    const id = await act(simulation, machine, action, action === 'deploy' ? { image: SIMULATED_IMAGE } : {});
+    const isOver = ({ attempt }: Seen) => attempt?.ended === true && attempt.id === id;
+    const seen = await simulation.watch.until(machine.systemId() ?? '', 'the end of the attempt', 120_000, isOver);
+    const detail = await detailOf(machine);
+    return { status: seen.status, code: detail.attempt?.failure?.code ?? null, said: detail.errorDescription };
+  }
+
+  test.concurrent.each([
+    {
+      at: 0,
+      kind: 'dead-bmc',
+      action: 'commission',
+      status: 'FAILED_COMMISSIONING',
+      code: /^(stuck\.power|power\.connection)$/,
+    },
+    { at: 1, kind: 'wrong-password', action: 'commission', status: 'READY', code: /^power\.auth$/ },
+    {
+      at: 2,
+      kind: 'lying-bmc',
+      action: 'commission',
+      status: 'FAILED_COMMISSIONING',
+      code: /^(stuck\.(power|dhcp)|power\.action)$/,
+    },
+    { at: 3, kind: 'failing-script', action: 'commission', status: 'FAILED_COMMISSIONING', code: /^script\.failed$/ },
+    { at: 4, kind: 'failing-disk', action: 'deploy', status: 'FAILED_DEPLOYMENT', code: /^install\.step_failed$/ },
+  ] as const)(
+    '$kind ends as $status, by name',
+    async ({ at, kind, action, status, code }) => {
+      const end = await ending(at, kind, action);
+      expect(end.code).toMatch(code);
+      expect(end.status).toBe(status);
+      expect(end.said).toMatch(/\w/);
+    },
+    150_000,
+  );
+
+  /**
+   * @fault A third of the packets between the rack and a BMC are lost.
+   * @sees Nothing but a power phase that takes longer.
+   * @ends The machine is commissioned.
+   */
+  test.concurrent('lost packets cost time, no machine', async () => {
+    expect(await ending(5, 'packet-loss', 'commission')).toMatchObject({ status: 'READY', code: null });
+  }, 150_000);
+
+  /**
+   * @fault The agent of a machine dies at the third script of its commissioning.
+   * @sees stuck.script: "… has run past its time limit", with the script's name and the last thing that was seen.
+   * @ends Failed commissioning; commissioned again without the fault it gets Ready.
+   */
+  test.concurrent('an agent that dies', async () => {
+    expect(await ending(6, 'agent-dies', 'commission')).toMatchObject({
+      status: 'FAILED_COMMISSIONING',
+      code: 'stuck.script',
+    });
+  }, 150_000);
+
+  /**
+   * @fault A machine hangs in its firmware and never asks for an address.
+   * @sees stuck.dhcp: switched on, no DHCP request was seen; boot order, cable or VLAN as likely causes.
+   * @ends Failed commissioning; the machine can be commissioned again at once.
+   */
+  test.concurrent('a machine that never boots', async () => {
+    expect(await ending(7, 'never-boots', 'commission')).toMatchObject({
+      status: 'FAILED_COMMISSIONING',
+      code: 'stuck.dhcp',
+    });
+  }, 150_000);
+
+  /**
+   * @fault Somebody pulls the plug of a machine while it runs its commissioning scripts.
+   * @sees stuck.script or stuck.agent within the phase's limit, with the newest evidence.
+   * @ends Failed commissioning; commissioned again it gets Ready.
+   */
+  test.concurrent('a machine that is switched off in the middle of its commissioning', async () => {
+    const machine = ipmi(FAULTY - 1);
+    machine.fault = { kind: 'agent-dies', at: 5 };
+    await act(simulation, machine, 'commission');
+    const systemId = machine.systemId() ?? '';
+    await simulation.watch.until(
+      systemId,
+      'scripts',
+      60_000,
+      ({ attempt }) => attempt?.phase?.startsWith('script:') ?? false,
+    );
+    machine.power('off');
+    machine.fault = null;
+    const seen = await simulation.watch.until(systemId, 'the end', 120_000, ({ attempt }) => attempt?.ended === true);
+    expect(seen).toMatchObject({
+      status: 'FAILED_COMMISSIONING',
+      attempt: { code: expect.stringMatching(/^stuck\./) },
+    });
+  }, 200_000);
+
+  test('and when it is put right, each gets Ready', async () => {
+    await simulation.api.setSettings({ phase_limits: {} });
+    const broken = Array.from({ length: FAULTY }, (_, at) => ipmi(at));
+    for (const machine of broken) machine.fault = null;
+    await Promise.all(
+      broken.map(async (machine) => {
+        const { status } = await detailOf(machine);
+        const action = status === 'FAILED_DEPLOYMENT' ? 'release' : 'commission';
+        await carryThrough(simulation, machine, action, 'READY', {}, 300_000);
+      }),
+    );
+  }, 320_000);
+});
