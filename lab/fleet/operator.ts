@@ -142,8 +142,9 @@ export async function reach(
   const over = ({ status: now, attempt }: Seen) =>
     attempt?.ended === true && attempt.id >= attemptId && (now === status || attempt.code !== null);
   const seen = await simulation.watch.until(named(machine), status, limitMs, over);
-  if (seen.status !== status) throw new Error(`${seen.hostname} is ${seen.status}: ${seen.attempt?.code ?? '?'}`);
-  return seen;
+  if (seen.status === status) return seen;
+  const inside = `it is ${machine.isOn() ? 'on' : 'off'}${machine.refusal() ? `, and was told: ${machine.refusal()}` : ''}`;
+  throw new Error(`${seen.hostname} is ${seen.status}: ${seen.attempt?.code ?? '?'}; ${inside}`);
 }
 
 function named(machine: FleetMachine): string {
