@@ -31,7 +31,7 @@ export function candidates(rows: readonly CandidateRow[], constraints: Constrain
   const test = fitting(constraints, plan);
   for (const row of rows) {
     const result = test(row);
-    if (typeof result === 'string') rejected.set(row.systemId, result);
+    if (typeof result === 'function') rejected.set(row.systemId, result());
     else ordered.push(result);
   }
   ordered.sort((a, b) => byCost(a.row, b.row));
@@ -43,8 +43,16 @@ export function byCost(a: CandidateRow, b: CandidateRow): number {
   return costOf(a) - costOf(b) || a.id - b.id;
 }
 
-/** The test of one machine: how it meets the constraints, or the first one it does not, in words. */
-export function fitting(constraints: Constraints, plan: NetworkPlan): (row: CandidateRow) => Match | string {
+/** No machine of a lower cost can meet these constraints. */
+export function leastCost({ cpu_count = 0, mem = 0 }: Pick<Constraints, 'cpu_count' | 'mem'>): number {
+  return Math.max(0, cpu_count) + Math.max(0, mem) / 1024;
+}
+
+/** Why a machine does not fit: words that are made only if somebody asks, since most of thousands do not fit. */
+export type Lack = () => string;
+
+/** The test of one machine: how it meets the constraints, or the first one it does not. */
+export function fitting(constraints: Constraints, plan: NetworkPlan): (row: CandidateRow) => Match | Lack {
   // Most requests give few constraints, and there may be ten thousand machines.
   const checks = CHECKS.filter(([name]) => constraints[name] !== undefined).map(([, check]) => check);
   const { storage: asked, interfaces: labels } = constraints;
@@ -55,8 +63,8 @@ export function fitting(constraints: Constraints, plan: NetworkPlan): (row: Cand
     }
     const storage = asked && matchStorage(row.disks, asked.groups);
     const interfaces = labels && matchInterfaces(row, plan, labels.labels);
-    if (storage === null) return `storage=${asked?.text}: no fitting devices`;
-    if (interfaces === null) return `interfaces=${labels?.text}: a label is served by no interface`;
+    if (storage === null) return () => `storage=${asked?.text}: no fitting devices`;
+    if (interfaces === null) return () => `interfaces=${labels?.text}: a label is served by no interface`;
     const labelled = storage !== undefined && Object.keys(storage).length > 0;
     return { row, byType: { ...(labelled ? { storage } : {}), ...(interfaces ? { interfaces } : {}) } };
   };
@@ -72,20 +80,20 @@ export function needsDevices(constraints: Constraints): boolean {
   return ON_DEVICES.some((name) => constraints[name] !== undefined);
 }
 
-type Check = (row: CandidateRow, constraints: Constraints, plan: NetworkPlan) => string | null;
+type Check = (row: CandidateRow, constraints: Constraints, plan: NetworkPlan) => Lack | null;
 
 const missing = (wanted: string, has: string) => `${wanted}, but it has ${has === '' ? 'none' : has}`;
 
-function oneOf(name: keyof Constraints, value: string | null, wanted: readonly string[] | undefined): string | null {
+function oneOf(name: keyof Constraints, value: string | null, wanted: readonly string[] | undefined): Lack | null {
   if (wanted === undefined || (value !== null && wanted.includes(value))) return null;
-  return missing(`${name}=${wanted.join(',')}`, value ?? '');
+  return () => missing(`${name}=${wanted.join(',')}`, value ?? '');
 }
-function noneOf(name: keyof Constraints, has: readonly string[], unwanted: readonly string[] | undefined) {
+function noneOf(name: keyof Constraints, has: readonly string[], unwanted: readonly string[] | undefined): Lack | null {
   const found = unwanted?.find((value) => has.includes(value));
-  return found === undefined ? null : missing(`${name}=${found}`, found);
+  return found === undefined ? null : () => missing(`${name}=${found}`, found);
 }
-function atLeast(name: keyof Constraints, has: number, wanted: number | undefined): string | null {
-  return wanted === undefined || has >= wanted ? null : missing(`${name}=${wanted}`, String(has));
+function atLeast(name: keyof Constraints, has: number, wanted: number | undefined): Lack | null {
+  return wanted === undefined || has >= wanted ? null : () => missing(`${name}=${wanted}`, String(has));
 }
 
 /** In the order of the reference: positive filters, then negative ones. */
@@ -94,7 +102,7 @@ const CHECKS: readonly (readonly [ConstraintName, Check])[] = [
     'name',
     (row, { name }) => {
       const wrong = name?.find((one) => one !== row.hostname && one !== row.fqdn);
-      return wrong === undefined ? null : missing(`name=${wrong}`, row.fqdn);
+      return wrong === undefined ? null : () => missing(`name=${wrong}`, row.fqdn);
     },
   ],
   ['system_id', (row, { system_id }) => oneOf('system_id', row.systemId, system_id)],
@@ -111,7 +119,7 @@ const CHECKS: readonly (readonly [ConstraintName, Check])[] = [
     'tags',
     (row, { tags }) => {
       const lacking = tags?.filter((tag) => !row.tags.includes(tag)) ?? [];
-      return lacking.length === 0 ? null : missing(`tags=${lacking.join(',')}`, row.tags.join(','));
+      return lacking.length === 0 ? null : () => missing(`tags=${lacking.join(',')}`, row.tags.join(','));
     },
   ],
   ['zone', (row, { zone }) => oneOf('zone', row.zone.name, zone)],
@@ -129,7 +137,7 @@ const CHECKS: readonly (readonly [ConstraintName, Check])[] = [
     (row, { subnets }) => {
       const linked = subnetsOf(row);
       const lacking = subnets?.filter((id) => !linked.includes(id)) ?? [];
-      return lacking.length === 0 ? null : missing(`subnets=${lacking.join(',')}`, linked.join(','));
+      return lacking.length === 0 ? null : () => missing(`subnets=${lacking.join(',')}`, linked.join(','));
     },
   ],
   ['vlans', (row, { vlans }) => anyOf('vlans', vlansOf(row), vlans?.map(String))],
@@ -155,9 +163,9 @@ const CHECKS: readonly (readonly [ConstraintName, Check])[] = [
   ['not_vlans', (row, { not_vlans }) => noneOf('not_vlans', vlansOf(row), not_vlans?.map(String))],
 ];
 
-function anyOf(name: keyof Constraints, has: readonly string[], wanted: readonly string[] | undefined): string | null {
+function anyOf(name: keyof Constraints, has: readonly string[], wanted: readonly string[] | undefined): Lack | null {
   if (wanted === undefined || wanted.some((value) => has.includes(value))) return null;
-  return missing(`${name}=${wanted.join(',')}`, has.join(','));
+  return () => missing(`${name}=${wanted.join(',')}`, has.join(','));
 }
 
 function targetOf(row: CandidateRow): string {

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import { sql } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { sealedIdentity } from '../store/sealed-identity.ts';
 import { KEY_LENGTHS, randomKey } from './random-key.ts';
@@ -57,24 +58,39 @@ export async function deleteToken(deps: Pick<RegionDeps, 'db'>, userId: number, 
   return gone.numDeletedRows > 0n;
 }
 
+export interface TokenKeys {
+  consumerKey: string;
+  tokenKey: string;
+}
+
 /** Whose token this is and the secret to check a signature with; null for an unknown pair or an inactive account. */
 export async function findToken(
   deps: Deps,
   consumerKey: string,
   tokenKey: string,
 ): Promise<{ user: User; secret: string } | null> {
-  const row = await deps.db
+  const [found = null] = await findTokens(deps, [{ consumerKey, tokenKey }]);
+  return found;
+}
+
+/** The same for several pairs in one query, in their order. */
+export async function findTokens(
+  deps: Deps,
+  pairs: readonly TokenKeys[],
+): Promise<({ user: User; secret: string } | null)[]> {
+  const rows = await deps.db
     .selectFrom('api_tokens as t')
     .innerJoin('users as u', 'u.id', 't.user_id')
-    .select(['t.token_secret', 'u.id', 'u.username', 'u.email', 'u.is_superuser'])
-    .where('t.token_key', '=', tokenKey)
-    .where('t.consumer_key', '=', consumerKey)
+    .select(['t.token_key', 't.consumer_key', 't.token_secret', 'u.id', 'u.username', 'u.email', 'u.is_superuser'])
+    .where(sql<boolean>`t.token_key = ANY(${pairs.map((pair) => pair.tokenKey)}::text[])`)
     .where('u.is_active', '=', true)
-    .executeTakeFirst();
-  if (!row) return null;
-  const secret = deps.sealer.open(row.token_secret, sealedIdentity.apiToken(tokenKey)).toString('utf8');
-  const user = { id: row.id, username: row.username, email: row.email, isAdmin: row.is_superuser };
-  return { user, secret };
+    .execute();
+  return pairs.map(({ consumerKey, tokenKey }) => {
+    const row = rows.find((one) => one.token_key === tokenKey && one.consumer_key === consumerKey);
+    if (!row) return null;
+    const secret = deps.sealer.open(row.token_secret, sealedIdentity.apiToken(tokenKey)).toString('utf8');
+    return { user: { id: row.id, username: row.username, email: row.email, isAdmin: row.is_superuser }, secret };
+  });
 }
 
 /** The account of a whole key, `consumer:token:secret`; null when it is not right. */
@@ -95,10 +111,27 @@ export async function useNonce(
   tokenKey: string,
   nonce: string,
 ): Promise<boolean> {
+  const [isNew = false] = await useNonces(deps, [{ consumerKey, tokenKey, nonce }]);
+  return isNew;
+}
+
+/** The same for several in one statement, in their order; of equal ones among them the first is new. */
+export async function useNonces(
+  deps: Pick<RegionDeps, 'db'>,
+  used: readonly (TokenKeys & { nonce: string })[],
+): Promise<boolean[]> {
+  const keyOf = (one: TokenKeys & { nonce: string }) => JSON.stringify([one.consumerKey, one.tokenKey, one.nonce]);
+  const first = new Map(used.toReversed().map((one) => [keyOf(one), one]));
+  // In one order everywhere, so that two processes cannot wait for each other.
+  const rows = [...first].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
   const made = await deps.db
     .insertInto('oauth_nonces')
-    .values({ consumer_key: consumerKey, token_key: tokenKey, nonce })
+    .values(rows.map((one) => ({ consumer_key: one.consumerKey, token_key: one.tokenKey, nonce: one.nonce })))
     .onConflict((conflict) => conflict.doNothing())
-    .executeTakeFirst();
-  return (made.numInsertedOrUpdatedRows ?? 0n) > 0n;
+    .returning(['consumer_key', 'token_key', 'nonce'])
+    .execute();
+  const isNew = new Set(
+    made.map((row) => keyOf({ consumerKey: row.consumer_key, tokenKey: row.token_key, nonce: row.nonce })),
+  );
+  return used.map((one) => isNew.has(keyOf(one)) && first.get(keyOf(one)) === one);
 }

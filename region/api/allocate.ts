@@ -1,5 +1,6 @@
 import type { AllocateRequest } from '@ingot/contract/native.ts';
 import type { CandidateRow } from '@ingot/core/allocate/candidate.ts';
+import { leastCost } from '@ingot/core/allocate/candidates.ts';
 import type { RegionDeps } from '../deps.ts';
 import { allocatorOf } from '../machines/allocation/allocator.ts';
 import { failureFor, refusedBy } from './failure.ts';
@@ -17,13 +18,18 @@ export async function allocateMachine(
   const constraints = constraintsOf(request);
   const allocation = await allocatorOf(deps)({
     person: { id: principal.userId, admin: principal.admin },
-    test: (row) => constraints.find(([, holds]) => !holds(row))?.[0] ?? { row, byType: {} },
+    test: (row) => {
+      const lack = constraints.find(([, holds]) => !holds(row));
+      return lack ? () => lack[0] : { row, byType: {} };
+    },
     devices: false,
     take: {
       command: { type: 'allocate', actor: actorOf(principal), comment: request.comment },
       caller: callerOf(principal),
     },
+    leastCost: leastCost({ cpu_count: request.cpuCount, mem: request.memory }),
     listAll: false,
+    explain: true,
   });
   switch (allocation.kind) {
     case 'chosen':

@@ -136,7 +136,7 @@ describe('what is seen', () => {
   });
 
   it('a list costs the same number of queries whatever its length', async () => {
-    const count = async () => {
+    const once = async () => {
       let queries = 0;
       const original = api.deps.pool.connect.bind(api.deps.pool);
       const spy = api.deps.pool;
@@ -147,6 +147,12 @@ describe('what is seen', () => {
       await call('admin', 'GET', '/machines?filter=nothing-is-named-so');
       spy.connect = original;
       return queries;
+    };
+    // The change feed polls through the same pool; it cannot hit five of them.
+    const count = async () => {
+      let least = Number.POSITIVE_INFINITY;
+      for (let n = 0; n < 5; n += 1) least = Math.min(least, await once());
+      return least;
     };
     await count();
     const before = await count();

@@ -1,4 +1,4 @@
-import { fitting, type Match, needsDevices } from '@ingot/core/allocate/candidates.ts';
+import { fitting, leastCost, type Match, needsDevices } from '@ingot/core/allocate/candidates.ts';
 import type { Submitted } from '@ingot/core/allocate/constraints.ts';
 import { nothingAvailable } from '@ingot/core/allocate/describe.ts';
 import { parseConstraints } from '@ingot/core/allocate/parse.ts';
@@ -9,7 +9,7 @@ import { type Json, toJson } from '../wire/json.ts';
 import { strictBoolean } from '../wire/scalars.ts';
 import { allOf, lastOf, namesOf, textOf } from '../wire/values.ts';
 import { actorOf, callerOf, commentOf, refusalError } from './command.ts';
-import { loadSite } from './site.ts';
+import { siteFor } from './site.ts';
 import { bodyAfterChange } from './stored.ts';
 
 /**
@@ -20,7 +20,7 @@ export async function allocate(call: UserCall): Promise<Reply> {
   const { db } = call.deps;
   const options = optionsOf(call);
   const submitted: Submitted = namesOf(call.values).map((name) => [name, allOf(call.values, name)] as const);
-  const site = await loadSite(
+  const site = await siteFor(
     db,
     submitted.map(([name]) => name),
   );
@@ -38,7 +38,9 @@ export async function allocate(call: UserCall): Promise<Reply> {
     test: fitting(constraints, site.network),
     devices: needsDevices(constraints),
     take: options.dryRun ? null : { command, caller: callerOf(call) },
+    leastCost: leastCost(constraints),
     listAll: options.verbose,
+    explain: false,
   });
   switch (allocation.kind) {
     case 'none':

@@ -1,5 +1,5 @@
 import type { CandidateRow } from '@ingot/core/allocate/candidate.ts';
-import type { Match } from '@ingot/core/allocate/candidates.ts';
+import { costOf, type Lack, type Match } from '@ingot/core/allocate/candidates.ts';
 import type { Command, Refusal } from '@ingot/core/machine/model.ts';
 import type { Caller, RegionDeps } from '../../deps.ts';
 import { batched } from '../../store/batched.ts';
@@ -13,18 +13,22 @@ const ROUNDS = 40;
 export interface AllocationRequest {
   person: { id: number; admin: boolean };
   /** How a machine fits; anything else: it does not. */
-  test: (row: CandidateRow) => Match | string;
+  test: (row: CandidateRow) => Match | Lack;
+  /** No machine of a lower cost passes the test. */
+  leastCost: number;
   /** The test looks at disks and interfaces. */
   devices: boolean;
   /** Null: choose only, take nothing. */
   take: { command: Extract<Command, { type: 'allocate' }>; caller: Caller } | null;
   /** Give every fitting machine too. */
   listAll: boolean;
+  /** When none fits, give those that could be taken. */
+  explain: boolean;
 }
 
 export type Allocation =
   | { kind: 'chosen'; match: Match; all: Match[] }
-  /** No machine that the person may take fits; `free` are those he may take at all. */
+  /** No machine that the person may take fits; `free` are those he may take at all, if `explain` was asked. */
   | { kind: 'none'; free: readonly CandidateRow[] }
   | { kind: 'refused'; refused: Refusal[] };
 
@@ -77,7 +81,7 @@ async function serve(
       const { request } = pending;
       const choice = choose(candidates, pending, chosen);
       if (choice.kind === 'none') {
-        answers.set(request, { kind: 'none', free: freeFor(candidates, request) });
+        answers.set(request, { kind: 'none', free: request.explain ? freeFor(candidates, request) : [] });
       } else if (choice.kind === 'later') {
         // All that fit are held by others: next time they are waited for.
         waitNext ||= pending.missed.size > 0;
@@ -114,18 +118,29 @@ type Choice = { kind: 'match'; match: Match } | { kind: 'none' } | { kind: 'late
 /** The cheapest fitting machine that nobody else in this batch has; `later` when all that fit are held or chosen. */
 function choose(candidates: readonly Candidate[], { request, missed }: Pending, chosen: ReadonlySet<string>): Choice {
   let held = false;
-  for (const candidate of candidates) {
-    if (!mayTake(request, candidate)) continue;
-    const { systemId } = candidate.row;
-    const isHeld = chosen.has(systemId) || missed.has(systemId);
-    // Whether a held one fits matters only until the first that does.
-    if (isHeld && held) continue;
+  for (let at = firstOfCost(candidates, request.leastCost); at < candidates.length; at++) {
+    const candidate = candidates[at];
+    if (candidate === undefined) break;
     const match = request.test(candidate.row);
-    if (typeof match === 'string') continue;
-    if (!isHeld) return { kind: 'match', match };
+    if (typeof match === 'function' || !mayTake(request, candidate)) continue;
+    const { systemId } = candidate.row;
+    if (!chosen.has(systemId) && !missed.has(systemId)) return { kind: 'match', match };
     held = true;
   }
   return held ? { kind: 'later' } : { kind: 'none' };
+}
+
+/** Place of the first candidate that costs at least so much. */
+function firstOfCost(candidates: readonly Candidate[], cost: number): number {
+  let low = 0;
+  let high = candidates.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const candidate = candidates[middle];
+    if (candidate !== undefined && costOf(candidate.row) < cost) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function mayTake({ person }: AllocationRequest, { ownerId }: Candidate): boolean {
@@ -140,7 +155,7 @@ function allFor(candidates: readonly Candidate[], request: AllocationRequest): M
   if (!request.listAll) return [];
   return freeFor(candidates, request).flatMap((row) => {
     const match = request.test(row);
-    return typeof match === 'string' ? [] : [match];
+    return typeof match === 'function' ? [] : [match];
   });
 }
 
