@@ -33,6 +33,30 @@ it('everything that is wrong has a way out', () => {
   expect(hostChecks({ ...host, freeBytes: null })[1]?.state).toBe('failed');
 });
 
+it('what is wrong with a served network is said with its code and what to do', () => {
+  const subnet = {
+    id: 1,
+    cidr: '10.0.0.0/24',
+    name: '',
+    vlan: 0,
+    fabric: 'fabric-0',
+    dhcp: false,
+    mode: 'proxy' as const,
+    relay: null,
+    primaryRack: null,
+    secondaryRack: null,
+    gateway: null,
+    ranges: [],
+    foreignDhcp: [],
+    pool: null,
+    warnings: [{ code: 'network.proxy_alone', message: 'No DHCP server answers.', fix: 'Start it.' }],
+  };
+  const checks = siteChecks({ database: true, racks: [], images: [], subnets: [subnet], keys: [] });
+  const text = checkList(checks, palette(false));
+  expect(text).toContain('✓ network            DHCP proxy for 10.0.0.0/24\n');
+  expect(text).toContain('! 10.0.0.0/24        No DHCP server answers. (network.proxy_alone)\n      → Start it.\n');
+});
+
 it('a service that is down on a rack is named with what it says', () => {
   const rack = { id: 'r', name: 'r1', connected: true, version: '', lastSeen: null };
   const services = [

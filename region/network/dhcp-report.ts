@@ -5,6 +5,7 @@ import { sql, type Transaction } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { EVENT_LEVELS } from '../lifecycle/write-events.ts';
 import type { Tables } from '../store/schema.ts';
+import { rackAddresses } from './free-addresses.ts';
 import { markVlan } from './mark-vlan.ts';
 import { modeOf } from './mode.ts';
 
@@ -37,7 +38,12 @@ async function recordForeign(
 ): Promise<void> {
   const vlan = await trx.selectFrom('vlans').selectAll().where('id', '=', vlanId).forUpdate().executeTakeFirst();
   if (vlan === undefined) return;
-  const servers = heard.filter(({ address }) => parseIpv4(address) !== null);
+  // A rack does not know all others: what stands at one of their addresses is ours.
+  const ours = (await rackAddresses(trx)).map(({ address }) => address);
+  const servers = heard.filter(({ address }) => {
+    const number = parseIpv4(address);
+    return number !== null && !ours.includes(number);
+  });
   const known = await trx.selectFrom('foreign_dhcp').selectAll().where('vlan_id', '=', vlanId).execute();
   for (const { address, mac } of servers) {
     await trx

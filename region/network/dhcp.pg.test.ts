@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { subnetsOf } from '../api/read/subnets.ts';
+import { noteHello } from '../racklink/rack-rows.ts';
 import { startTestCluster, type TestCluster } from '../testing/cluster.ts';
 import { type TestRegion, testRegion } from '../testing/region.ts';
 import { recordDhcp } from './dhcp-report.ts';
+import { registerRackInterfaces } from './learn.ts';
 import { rackSnapshot } from './rack-snapshot.ts';
 import { serve } from './serve.ts';
 
@@ -76,7 +78,15 @@ describe('two racks', () => {
     const [alone] = (await rackSnapshot(region.deps)).vlans;
     expect(alone).toMatchObject({ racks: [first, second] });
     expect(alone?.peers).toBeUndefined();
-    await rackAt('rack02', '10.1.0.2/24', 'CERT 2');
+    const interfaces = [{ name: 'eth0', mac: '02:00:00:00:00:02', addresses: ['10.1.0.2/24'], up: true }];
+    const hello = { type: 'hello' as const, protocols: [1], rack: second, name: second, version: '1', interfaces };
+    const changes = async () => (await region.deps.db.selectFrom('changes').selectAll().execute()).length;
+    const before = await changes();
+    for (const again of [1, 2]) {
+      await noteHello(region.deps.db, { ...hello, snapshotVersion: again, certificate: 'CERT 2' });
+    }
+    // The other rack is told once.
+    expect(await changes()).toBe(before + 1);
     expect((await rackSnapshot(region.deps)).vlans[0]?.peers).toEqual([
       { rack: first, role: 'primary', address: '10.1.0.1', certificate: 'CERT 1' },
       { rack: second, role: 'standby', address: '10.1.0.2', certificate: 'CERT 2' },
@@ -84,6 +94,21 @@ describe('two racks', () => {
     const without = await serve(region.deps, { cidr: '10.1.0.0/24', primary: 'none' });
     expect(without).toMatchObject({ rack: second, secondary: null });
   });
+});
+
+it('a host that is set up anew under another id takes the place of its former self, another host does not', async () => {
+  const old = await rackAt('rack01', '10.1.0.1/24');
+  await serve(region.deps, { cidr: '10.1.0.0/24' });
+  const arrive = async (id: string, address: string) => {
+    await rackAt(id, address);
+    const interfaces = [{ name: 'eth0', mac: '02:00:00:00:00:01', addresses: [address], up: true }];
+    await registerRackInterfaces(region.deps, id, interfaces);
+    return (await subnetView('10.1.0.0/24'))?.primaryRack;
+  };
+  expect(await arrive('rack02', '10.1.0.2/24')).toBe(old);
+  expect(await arrive('rack03', '10.1.0.1/24')).toBe('rack03');
+  await region.deps.db.updateTable('vlans').set({ primary_rack: 'forgotten' }).execute();
+  expect(await arrive('rack02', '10.1.0.2/24')).toBe('rack02');
 });
 
 describe('what racks report', () => {
@@ -99,7 +124,8 @@ describe('what racks report', () => {
       const servers = addresses.map((address) => ({ address, mac: '02:66:66:00:00:01' }));
       await recordDhcp(region.deps, rack, { foreign: [{ vlanId, servers }], pools: [] });
     };
-    await heard('10.1.0.66');
+    await rackAt('rack02', '10.1.0.2/24');
+    await heard('10.1.0.66', '10.1.0.2');
     await heard('10.1.0.66');
     const view = await subnetView('10.1.0.0/24');
     expect(view?.foreignDhcp).toMatchObject([{ address: '10.1.0.66', mac: '02:66:66:00:00:01' }]);

@@ -1,6 +1,7 @@
-import type { RackInterface } from '@ingot/contract/rack.ts';
+import { RackInterface } from '@ingot/contract/rack.ts';
 import type { Ipv4Network } from '@ingot/core/network/address.ts';
 import type { Transaction } from 'kysely';
+import { z } from 'zod';
 import type { RegionDeps } from '../deps.ts';
 import type { Tables } from '../store/schema.ts';
 import { cidrOf, networkAround } from './spans.ts';
@@ -77,17 +78,51 @@ export async function registerRackInterfaces(
   await deps.db.transaction().execute(async (trx) => {
     for (const network of networks) {
       const subnet = await ensureSubnet(trx, network);
-      const primary = await trx
-        .updateTable('vlans')
-        .set({ primary_rack: rackId })
-        .where('id', '=', subnet.vlanId)
-        .where('primary_rack', 'is', null)
-        .executeTakeFirst();
-      changed ||= subnet.isNew || primary.numUpdatedRows > 0n;
+      const took = await takePlace(trx, subnet.vlanId, rackId, interfaces);
+      changed ||= subnet.isNew || took;
     }
     if (changed) await trx.insertInto('changes').values({ kind: 'network', key: rackId }).execute();
   });
   if (changed) deps.changes.announce();
+}
+
+/**
+ * A VLAN without a primary gets this rack. One whose rack is gone, or had one of this rack's very addresses, gets it too: the
+ * same host, set up anew under another id. True when something changed.
+ */
+async function takePlace(
+  trx: Transaction<Tables>,
+  vlanId: number,
+  rackId: string,
+  interfaces: readonly RackInterface[],
+): Promise<boolean> {
+  const vlan = await trx
+    .selectFrom('vlans')
+    .select(['primary_rack', 'secondary_rack'])
+    .where('id', '=', vlanId)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+  const { primary_rack: primary, secondary_rack: secondary } = vlan;
+  if (primary === rackId || secondary === rackId) return false;
+  const mine = interfaces.flatMap(({ addresses }) => addresses);
+  const replaced = async (rack: string): Promise<boolean> => {
+    const row = await trx.selectFrom('racks').select('interfaces').where('system_id', '=', rack).executeTakeFirst();
+    const before = z.array(RackInterface).safeParse(row?.interfaces).data ?? [];
+    return row === undefined || before.some(({ addresses }) => addresses.some((address) => mine.includes(address)));
+  };
+  const field =
+    primary === null || (await replaced(primary))
+      ? ('primary_rack' as const)
+      : secondary !== null && (await replaced(secondary))
+        ? ('secondary_rack' as const)
+        : null;
+  if (field === null) return false;
+  await trx
+    .updateTable('vlans')
+    .set({ [field]: rackId })
+    .where('id', '=', vlanId)
+    .execute();
+  return true;
 }
 
 function isInside(network: Ipv4Network, cidr: string): boolean {
