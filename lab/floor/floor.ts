@@ -135,8 +135,11 @@ boot
   await waitFor(`the job on ${spec.name}`, LIMIT_MS, async () => ((await lab.isOn(spec.name)) ? undefined : true), 500);
   const off = (Date.now() - from) / 1000;
   const seen = await seenSince(site, from);
-  if (seen.results === undefined)
-    throw new Error(`the job on ${spec.name} ended early; its console: ${lab.serialLog(spec.name)}`);
+  if (seen.results === undefined) {
+    // The folder goes with this run: what the machine said last has to be said here.
+    const console = await readFile(lab.serialLog(spec.name), 'utf8');
+    throw new Error(`the job on ${spec.name} ended early; its console: ${console.slice(-2000)}`);
+  }
   return { ...seen, off: Math.round(off * 10) / 10 };
 }
 

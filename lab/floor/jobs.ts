@@ -44,7 +44,7 @@ mkdir -p $t; mount \${disk}3 $t
 curl -sf ${http}/${image} | zstd -dc | tar -xpf - --xattrs --numeric-owner -C $t
 say step-image
 mkdir -p $t/boot/efi; mount \${disk}2 $t/boot/efi
-for p in dev proc sys run; do mount --rbind /$p $t/$p; done
+for p in dev proc sys run; do mount --rbind /$p $t/$p; mount --make-rslave $t/$p; done
 printf 'UUID=%s / ext4 defaults 0 1\\nUUID=%s /boot/efi vfat umask=0077 0 1\\n' $(blkid -s UUID -o value \${disk}3) $(blkid -s UUID -o value \${disk}2) > $t/etc/fstab
 ${grub}
 say step-grub-install
@@ -58,6 +58,7 @@ printf '#cloud-config\\nlocale: false\\nssh_genkeytypes: [ed25519]\\nssh_authori
 mkdir -p $t/etc/netplan
 printf 'network: {version: 2, ethernets: {all: {match: {name: "e*"}, dhcp4: true}}}\\n' > $t/etc/netplan/50-lab.yaml
 chmod 600 $t/etc/netplan/50-lab.yaml
+for p in dev proc sys run; do umount -R -l $t/$p; done
 umount -R $t
 sync
 say results
