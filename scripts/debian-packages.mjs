@@ -10,6 +10,8 @@ const PACKAGES = [
   ['kea-dhcp4-server', 'dnsmasq-base', 'openssl', 'iproute2', 'procps'],
   // images
   ['mmdebstrap', 'squashfs-tools', 'zstd', 'xz-utils', 'cpio', 'busybox-static', 'kmod', 'curl', 'ca-certificates'],
+  // images of people: what they come in
+  ['qemu-utils', 'bzip2', 'e2fsprogs'],
   ['openssh-client'],
 ].flat();
 // What judges our own protocols, and the browser.

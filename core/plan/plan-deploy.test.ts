@@ -92,23 +92,24 @@ describe('findings', () => {
     expect(planDeploy({ ...input(), image: { ...input().image, content: null } as PlannedImage }).findings).toEqual([]);
   });
 
-  test.each<[string, Over]>([
-    ['refusal image.no_kernel', { content: { kernels: [] } }],
-    ['refusal image.no_loader', { content: { boots: { bios: true, uefi: false } } }],
-    ['refusal image.no_cloud_init', { content: { cloudInit: false } }],
+  test.each<[string, string, Over]>([
+    ['refusal', 'image.no_kernel', { content: { kernels: [] } }],
+    ['refusal', 'image.no_loader', { content: { boots: { bios: true, uefi: false } } }],
+    ['refusal', 'image.no_cloud_init', { content: { cloudInit: false } }],
     [
-      'refusal image.no_root',
+      'refusal',
+      'image.no_root',
       { image: { format: 'raw.zst' }, content: { disk: { size: GIB, table: 'gpt', root: null } } },
     ],
-    ['warning image.no_initrd_maker', { content: { initrdMaker: false } }],
-    ['warning image.not_inspected', { image: { format: 'raw.zst' }, content: { cloudInit: null } }],
-    ['refusal image.arch', { machine: { architecture: 'arm64/generic' } }],
-    ['refusal install.disk_too_small', { diskSize: 2 * GIB }],
-    ['refusal install.disk_too_small', { image: { format: 'raw.zst' }, diskSize: 2 * GIB - 512 }],
-    ['warning plan.power_by_hand', { machine: { powerType: 'manual' } }],
-    ['warning plan.firmware_unknown', { machine: { firmware: 'unknown' } }],
-  ])('%s', (said, over) => {
-    expect(codes(over)).toEqual([said]);
+    ['warning', 'image.no_initrd_maker', { content: { initrdMaker: false } }],
+    ['warning', 'image.not_inspected', { image: { format: 'raw.zst' }, content: { cloudInit: null } }],
+    ['refusal', 'image.arch', { machine: { architecture: 'arm64/generic' } }],
+    ['refusal', 'install.disk_too_small', { diskSize: 2 * GIB }],
+    ['refusal', 'install.disk_too_small', { image: { format: 'raw.zst' }, diskSize: 2 * GIB - 512 }],
+    ['warning', 'plan.power_by_hand', { machine: { powerType: 'manual' } }],
+    ['warning', 'plan.firmware_unknown', { machine: { firmware: 'unknown' } }],
+  ])('%s %s', (severity, code, over) => {
+    expect(codes(over)).toEqual([`${severity} ${code}`]);
   });
 
   test('the firmware decides which loader is missed', () => {

@@ -71,6 +71,19 @@ describe('install plan', () => {
     ]);
   });
 
+  test('a disk image mounts what it brought: no partitions of ours, no fstab', () => {
+    const disk = { size: GIB, table: 'gpt' as const, root: { number: 1, filesystem: 'ext4' } };
+    const whole = installPlan({
+      ...{ firmware: 'bios', hostname: 'node-1', kernelOptions: '', newUuid: () => '' },
+      disk: { name: 'vda', serial: 'S', idPath: null, size: 8 * GIB },
+      partitions: [],
+      image: { sha256: 'ab'.repeat(32), size: 1, format: 'raw.zst', disk },
+      files: [{ path: '/x', mode: 0o600, content: '' }],
+    });
+    expect(whole.files.map(({ path }) => path)).toEqual(['/etc/hostname', '/x']);
+    expect(whole.image).toMatchObject({ format: 'raw.zst', disk });
+  });
+
   test('the image’s path is the rack’s', () => {
     expect(plan.image.path).toBe(`/blobs/sha256/${'ab'.repeat(32)}`);
   });

@@ -226,12 +226,6 @@ describe('plan before deploy', () => {
       .insertInto('images')
       .values({ purpose: 'ephemeral', os: 'i', release: 'e', arch: 'amd64', version: '1' })
       .execute();
-    const ssh = { user_id: api.ids.admin, key: 'ssh-ed25519 AAAA', fingerprint: 'f' };
-    await db
-      .insertInto('ssh_keys')
-      .values(ssh)
-      .execute()
-      .catch(() => undefined);
     const answer = await call('POST', `/machines/${systemId}/actions/deploy`, { image: 'custom/mine' });
     expect(answer.body).toMatchObject({ code: 'install.disk_too_small' });
     const after = await db
