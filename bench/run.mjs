@@ -98,6 +98,8 @@ async function main() {
   process.exitCode = reached ? 0 : 1;
 }
 
+// Through the exit handlers: they end what was started and clear what was written.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 try {
   await ensureNode();
   await main();

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -45,6 +46,8 @@ async function runOne(bench: Bench, options: RunOptions): Promise<BenchResult> {
   await mkdir(results, { recursive: true });
   // Beside the results, not in /tmp, which may be memory: an image has to come from and go to a disk.
   const scratch = await mkdtemp(path.join(results, '.scratch-'));
+  const clear = () => rmSync(scratch, { recursive: true, force: true });
+  process.once('exit', clear);
   const [before = 0] = os.loadavg();
   const started = new Date().toISOString();
   const clock = performance.now();
@@ -74,6 +77,7 @@ async function runOne(bench: Bench, options: RunOptions): Promise<BenchResult> {
     await writeFile(file, `${JSON.stringify(result, null, 1)}\n`);
     return result;
   } finally {
+    process.off('exit', clear);
     await rm(scratch, { recursive: true, force: true });
   }
 }

@@ -98,6 +98,10 @@ export interface Running {
 export async function startProcess(argv: readonly [string, ...string[]], cwd?: string): Promise<Running> {
   const child: ChildProcess = spawn(argv[0], argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'], cwd });
   await once(child, 'spawn');
+  // A bench that is stopped in the middle leaves nothing running.
+  const killWithUs = () => void child.kill('SIGKILL');
+  process.once('exit', killWithUs);
+  child.once('exit', () => process.off('exit', killWithUs));
   const { pid, stdout } = child;
   if (pid === undefined || stdout === null) throw new Error(`${argv[0]} was not started`);
   const ended = once(child, 'exit');

@@ -24,12 +24,12 @@ export const bench: Bench = {
   async run(context) {
     const folder = path.join(context.scratch, 'files');
     await mkdir(folder, { mode: 0o755 });
-    const large = randomBytes(LARGE);
-    await writeFile(path.join(folder, 'large.bin'), large, { mode: 0o644 });
-    await writeFile(path.join(folder, 'small.bin'), randomBytes(SMALL), { mode: 0o644 });
+    const small = randomBytes(SMALL);
+    await writeFile(path.join(folder, 'large.bin'), randomBytes(LARGE), { mode: 0o644 });
+    await writeFile(path.join(folder, 'small.bin'), small, { mode: 0o644 });
     const servers = await startServers(context, folder);
     try {
-      const sum = createHash('sha256').update(large).digest('hex');
+      const sum = createHash('sha256').update(small).digest('hex');
       const rows: Row[] = [];
       for (const blockSize of BLOCK_SIZES) {
         for (const windowSize of WINDOWS)
@@ -56,7 +56,7 @@ async function single(context: BenchContext, servers: Server[], terms: Terms, su
   context.say(`64 MiB, block ${terms.blockSize}, window ${terms.windowSize}`);
   const order = { ...terms, name: 'large.bin', clients: 1, timeoutMs: 1000 };
   for (const server of servers) {
-    const first = await fetch(context, server, { ...order, digest: true });
+    const first = await fetch(context, server, { ...order, name: 'small.bin', digest: true });
     if (first.sha256 !== sum) throw new Error(`${server.name} sent something else: ${first.problems.join('; ')}`);
     if (first.blockSize !== terms.blockSize) throw new Error(`${server.name} granted blocks of ${first.blockSize}`);
   }
