@@ -5,6 +5,7 @@ import { createToken, formatToken } from '../../accounts/api-tokens.ts';
 import { createUser } from '../../accounts/users.ts';
 import type { RegionDeps } from '../../deps.ts';
 import { createDoor } from '../../lifecycle/door.ts';
+import { type DatabaseAddress, openDatabase } from '../../store/database.ts';
 import { createSealer } from '../../store/sealer.ts';
 import { silentLog, type TestCluster } from '../../testing/cluster.ts';
 import { registerMaasDialect } from '../register.ts';
@@ -31,15 +32,21 @@ export interface Client {
 export interface Dialect {
   app: FastifyInstance;
   deps: RegionDeps;
+  address: DatabaseAddress;
+  /** A person who is known already, by key. */
+  as(key: string, userId: number): Client;
   person(username: string, admin: boolean): Promise<Client>;
   anonymous: Client;
   close(): Promise<void>;
 }
 
-/** The dialect on a fresh database, with the real door. */
-export async function startDialect(cluster: TestCluster): Promise<Dialect> {
-  const { db, pool } = await cluster.database();
-  const sealer = createSealer(randomBytes(32));
+/** The dialect on a fresh database, with the real door; or on that of another, as a second region process would be. */
+export async function startDialect(cluster: TestCluster, beside?: Dialect): Promise<Dialect> {
+  const { address, ...database } = beside
+    ? { address: beside.address, ...openDatabase(beside.address, { name: 'second' }) }
+    : await cluster.database();
+  const { db, pool } = database;
+  const sealer = beside?.deps.sealer ?? createSealer(randomBytes(32));
   const deps: RegionDeps = {
     db,
     pool,
@@ -69,12 +76,17 @@ export async function startDialect(cluster: TestCluster): Promise<Dialect> {
   return {
     app,
     deps,
+    address,
+    as: (key, userId) => client(app, key, userId),
     async person(username, admin) {
       const user = await createUser(deps, { username, password: `${username}-password`, isAdmin: admin });
       return client(app, formatToken(await createToken(deps, user.id)), user.id);
     },
     anonymous: client(app, null, 0),
-    close: () => app.close(),
+    async close() {
+      await app.close();
+      if (beside) await db.destroy();
+    },
   };
 }
 
