@@ -59,9 +59,3 @@ export async function allocateMany(
   grants.seconds = (performance.now() - started) / 1000;
   return grants;
 }
-
-/** The value that this share of the values does not exceed. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}

@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import http from 'node:http';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ask, oauthHeader } from '../fleet/client.ts';
 import { cpuSeconds, highestRss, rss } from '../fleet/memory.ts';
 import { psql, psqlArguments } from '../fleet/psql.ts';
+import { quantile } from '../fleet/quantile.ts';
 import type { BenchSite } from '../fleet/site.ts';
 
 const LIST = '/MAAS/api/2.0/machines/';
@@ -82,32 +86,51 @@ export interface OneRead {
 }
 
 /**
- * Reading one machine. Queries are counted by PostgreSQL itself: statements of the region's connections in its log would
- * change the time, so the database's transaction count is taken over many reads, each statement being one.
+ * Reading one machine again and again. The queries are what PostgreSQL wrote into its log meanwhile, less what the same
+ * region process asks in an idle time of the same length.
  */
-export async function readOne(site: BenchSite, systemId: string, times = 200): Promise<OneRead> {
+export async function readOne(site: BenchSite, systemId: string, times = 100): Promise<OneRead> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const read = () => ask({ port: site.region.port, key: site.key, path: `${LIST}${systemId}/`, agent });
   await read();
   const all: number[] = [];
-  const before = await transactions(site);
-  for (let n = 0; n < times; n++) {
-    const answer = await read();
-    if (answer.status !== 200) throw new Error(`reading ${systemId} was answered with ${answer.status}`);
-    all.push(answer.ms);
+  const logged = await startQueryLog(site);
+  try {
+    const started = performance.now();
+    const before = await logged.count();
+    for (let n = 0; n < times; n++) {
+      const answer = await read();
+      if (answer.status !== 200) throw new Error(`reading ${systemId} was answered with ${answer.status}`);
+      all.push(answer.ms);
+    }
+    const busy = (await logged.count()) - before;
+    const idleBefore = await logged.count();
+    await sleep(performance.now() - started);
+    const idle = (await logged.count()) - idleBefore;
+    return { queries: Math.round(((busy - idle) / times) * 10) / 10, medianMs: quantile(all, 0.5) };
+  } finally {
+    agent.destroy();
+    await logged.stop();
   }
-  const queries = ((await transactions(site)) - before) / times;
-  agent.destroy();
-  return {
-    queries: Math.round(queries * 10) / 10,
-    medianMs: all.toSorted((a, b) => a - b)[Math.floor(times / 2)] ?? 0,
-  };
 }
 
-/** Committed transactions so far. Back-ends report theirs with up to a second of delay, once they idle. */
-async function transactions(site: BenchSite): Promise<number> {
-  await new Promise((resolve) => setTimeout(resolve, 2500));
-  return Number(await psql(site.socketDir, "SELECT xact_commit FROM pg_stat_database WHERE datname = 'ingot'"));
+/** Lets PostgreSQL log every statement; `count` is those of the region's processes so far. */
+async function startQueryLog({ socketDir, stateDir }: BenchSite) {
+  const file = path.join(stateDir, 'log', 'postgres.log');
+  const set = async (value: string) => {
+    await psql(socketDir, `ALTER SYSTEM SET log_statement = '${value}';`);
+    await psql(socketDir, 'SELECT pg_reload_conf();');
+    await sleep(300);
+  };
+  await set('all');
+  return {
+    async count() {
+      await sleep(200);
+      const lines = (await readFile(file, 'utf8')).split('\n');
+      return lines.filter((line) => /\] ingot serve LOG: {2}(execute|statement)/.test(line)).length;
+    },
+    stop: () => set('none'),
+  };
 }
 
 async function output(program: string, args: readonly string[]): Promise<string> {

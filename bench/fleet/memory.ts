@@ -15,6 +15,14 @@ export const rss = async (pid: number): Promise<number> => (await kibibytes(`/pr
 /** Its share of memory in MiB: pages of several processes are counted once over all of them. */
 export const pss = async (pid: number): Promise<number> => (await kibibytes(`/proc/${pid}/smaps_rollup`, 'Pss')) / 1024;
 
+/** The program a process runs, as a reader knows it: `postgres`, `region`, `kea-dhcp4`. */
+export async function nameOf(pid: number): Promise<string> {
+  const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+  const script = words.find((word) => word.endsWith('.mjs'));
+  const name = (script ?? words[0] ?? '').split('/').at(-1) ?? '';
+  return name.replace(/\.mjs$/, '').replace(/:.*$/, '');
+}
+
 /** CPU seconds a process has used, user and system. */
 export async function cpuSeconds(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8');

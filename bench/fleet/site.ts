@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 10_000;
+const BUILD_LIMIT_MS = 300_000;
 
 export interface RegionProcess {
   pid: number;
@@ -28,8 +29,15 @@ export interface BenchSite {
   close(): Promise<void>;
 }
 
-/** A real region with its private PostgreSQL (fsync on) in a temporary directory. `program` is the built region.mjs. */
-export async function startBenchSite(program: string): Promise<BenchSite> {
+/** Builds the programs as they are now; gives the directory they are in. */
+export async function buildPrograms(root: string, ...names: string[]): Promise<string> {
+  await run(process.execPath, [path.join(root, 'scripts/build.mjs'), ...names], { cwd: root, timeout: BUILD_LIMIT_MS });
+  return path.join(root, 'dist');
+}
+
+/** A real region with its private PostgreSQL (fsync on) in a temporary directory; its program is built first. */
+export async function startBenchSite(root: string): Promise<BenchSite> {
+  const program = path.join(await buildPrograms(root, 'region'), 'region.mjs');
   const stateDir = await mkdtemp(path.join(os.tmpdir(), 'ingot-bench-'));
   const socketDir = path.join(stateDir, 'run', 'pg');
   const once = async (...args: string[]): Promise<string> =>

@@ -26,9 +26,15 @@ export interface StreamHub {
   close(): void;
 }
 
+interface Owned {
+  ownerId: number | null;
+  event: StreamEvent;
+}
+
+/** Events are made once a batch, the same objects for every reader (see the texts in serve.ts). */
 interface Seen {
-  machines: Map<string, OwnedView>;
-  attempts: Map<string, { ownerId: number | null; event: StreamEvent }>;
+  machines: Map<string, Owned>;
+  attempts: Map<string, Owned>;
 }
 
 export function streamHub(deps: RegionDeps, typical: TypicalTimes, now: () => number): StreamHub {
@@ -110,7 +116,7 @@ async function look(deps: RegionDeps, typical: TypicalTimes, changes: readonly C
   for (const attempt of attempts) systemIds.add(attempt.systemId);
   const owned =
     systemIds.size === 0 ? [] : await readMachines(deps.db, typical, { systemIds: [...systemIds] }, null, now);
-  const machines = new Map(owned.map((one) => [one.view.systemId, one]));
+  const machines = new Map(owned.map((one) => [one.view.systemId, machineEvent(one)]));
   const known = attempts.filter((attempt) => machines.has(attempt.systemId));
   return {
     machines,
@@ -124,6 +130,10 @@ async function look(deps: RegionDeps, typical: TypicalTimes, changes: readonly C
       ]),
     ),
   };
+}
+
+function machineEvent({ ownerId, view }: OwnedView): Owned {
+  return { ownerId, event: { event: 'machine', data: view } };
 }
 
 function deliveriesFor(principal: Principal, changes: readonly Change[], seen: Seen): Delivery[] {
@@ -143,5 +153,5 @@ function eventFor(principal: Principal, change: Change, seen: Seen): StreamEvent
   const machine = change.kind === 'machine' ? seen.machines.get(change.key) : undefined;
   // Deleted, or now another's: for this reader it is gone.
   if (!machine || !maySee(principal, machine.ownerId)) return { event: 'gone', data: { systemId: change.key } };
-  return { event: 'machine', data: machine.view };
+  return machine.event;
 }

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { StreamEvent } from '@ingot/contract/native.ts';
 import type { Principal } from '../principal.ts';
 import type { Delivery, StreamHub } from './hub.ts';
 
@@ -81,7 +82,15 @@ export async function serveStream(
   if (waiting.length > 0) send(waiting);
 }
 
+/** An event goes to many readers in the same form; its text is gone with it. */
+const texts = new WeakMap<StreamEvent, string>();
+
 function textOf({ id, event }: Delivery): string {
-  // JSON.stringify never yields a line break, so one data line is enough.
-  return `id: ${id}\nevent: ${event.event}\ndata: ${JSON.stringify(event.data)}\n\n`;
+  let text = texts.get(event);
+  if (text === undefined) {
+    // JSON.stringify never yields a line break, so one data line is enough.
+    text = `event: ${event.event}\ndata: ${JSON.stringify(event.data)}\n\n`;
+    texts.set(event, text);
+  }
+  return `id: ${id}\n${text}`;
 }
