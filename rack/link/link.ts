@@ -37,8 +37,8 @@ const LONGEST_WAIT_MS = 2000;
 const SILENCE_MS = 20_000;
 const REFUSAL_BYTES = 4096;
 const MESSAGE_LIMIT = 64 * 1024 * 1024;
-/** A region that does not read: evidence waits here rather than in the socket. */
-const UNSENT_LIMIT = 8 * 1024 * 1024;
+/** A region that reads slowly: evidence waits here, and goes in longer messages, rather than in the socket. */
+const UNSENT_LIMIT = 64 * 1024;
 
 /** Keeps one connection to the region, for ever. */
 export function openLink(options: LinkOptions): Link {

@@ -117,6 +117,36 @@ it('acknowledges finished work only after it is stored', async () => {
   expect(calls).toEqual(['evidence 0']);
 });
 
+/**
+ * @fault The racks of a busy site report faster than the region can store: 3,000 messages while its database stands still.
+ * @sees Nothing; evidence comes late.
+ * @ends The link stands, every message is taken in order, and what comes after it is answered.
+ */
+it('lets a rack wait that says more than can be stored, and loses nothing', async () => {
+  const { heard, rack, say, parts, calls } = await linked();
+  say(hello);
+  await vi.waitFor(() => expect(heard).toHaveLength(3));
+  let goOn = () => {};
+  const standstill = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  let stored = 0;
+  parts.evidence = async () => {
+    await standstill;
+    stored += 1;
+  };
+  const item = { kind: 'http.read' as const, mac: '', address: '', systemId: null, attempt: null, agoMs: 0, data: {} };
+  const items = Array.from({ length: 20 }, () => ({ ...item, text: 'x'.repeat(500) }));
+  for (let count = 0; count < 3000; count += 1) say({ type: 'evidence', items });
+  say({ type: 'work.done', id: 7, outcome: { ok: true, state: 'on' } });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  // It stands in the sender's memory, not in the region's.
+  expect(rack.bufferedAmount).toBeGreaterThan(20 * 2 ** 20);
+  goOn();
+  await vi.waitFor(() => expect(heard[3]).toEqual({ type: 'work.ack', id: 7 }), 15_000);
+  expect([stored, calls]).toEqual([3000, ['complete 7']]);
+});
+
 it('closes on a database error, so that the rack repeats what was not acknowledged', async () => {
   const { rack, say, parts, heard } = await linked();
   say(hello);

@@ -11,8 +11,14 @@ const BEAT_MS = 5_000;
 const MISSED_BEATS = 4;
 /** New work must not wait for a person to notice; the query is one probe of a small partial index. */
 const WORK_POLL_MS = 250;
-/** Messages of a rack that wait for the database. A rack that is so far ahead is cut off and starts anew. */
-const INBOX = 256;
+/**
+ * Messages of a rack that wait for the database. From so many on nothing more is read until few are left: the rack
+ * notices that its socket fills, and gathers what it has to say into fewer and longer messages.
+ */
+const INBOX_FULL = 16;
+const INBOX_LOW = 4;
+/** What may still come out of one read after that. A rack that is so far ahead is cut off and starts anew. */
+const INBOX = 4096;
 /** Bytes that a rack has not read. A full snapshot of 10,000 machines is about 3 MB. */
 const OUTBOX_BYTES = 32 * 1024 * 1024;
 /** With more machines changed at once a full snapshot is cheaper. */
@@ -48,7 +54,10 @@ export function runLink(socket: WebSocket, context: LinkContext): void {
   let pumping = false;
 
   function close(code: number, reason: string): void {
-    if (socket.readyState === socket.OPEN) socket.close(code, reason.slice(0, 100));
+    if (socket.readyState !== socket.OPEN) return;
+    // One that is not read would not hear the answer.
+    if (socket.isPaused) socket.resume();
+    socket.close(code, reason.slice(0, 100));
   }
 
   function failed(what: string, error: unknown): void {
@@ -122,7 +131,8 @@ export function runLink(socket: WebSocket, context: LinkContext): void {
       socket.terminate();
       return;
     }
-    missed += 1;
+    // What answers our pings is not read meanwhile.
+    if (!socket.isPaused) missed += 1;
     socket.ping();
     try {
       if (!(await parts.beat(link.rackId, link.epoch))) close(CLOSE.superseded, 'a newer link is open');
@@ -195,7 +205,10 @@ export function runLink(socket: WebSocket, context: LinkContext): void {
     if (handling) return;
     handling = true;
     try {
-      for (let message = inbox.shift(); message && !closed; message = inbox.shift()) await handle(message);
+      for (let message = inbox.shift(); message && !closed; message = inbox.shift()) {
+        await handle(message);
+        if (socket.isPaused && inbox.length <= INBOX_LOW) socket.resume();
+      }
     } catch (error) {
       failed('message not handled', error);
     } finally {
@@ -218,6 +231,7 @@ export function runLink(socket: WebSocket, context: LinkContext): void {
     if (!message) return close(CLOSE.protocol, 'message not understood');
     if (inbox.length >= INBOX) return close(CLOSE.overrun, 'too many messages at once');
     inbox.push(message);
+    if (inbox.length >= INBOX_FULL) socket.pause();
     void drain();
   });
   socket.on('close', () => {
