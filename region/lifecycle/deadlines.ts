@@ -1,9 +1,25 @@
 import { sql } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
+import { LINK_FRESH_SECONDS } from './load.ts';
 
 const BATCH = 50;
 /** After a deadline that changed nothing (a decision of core), its machine is left alone for this long. */
 const REST_MS = 60_000;
+/** A rack that has just come back first tells what it saw while it was away. */
+const SETTLED_SECONDS = 5;
+/** After this long without its rack a machine is given up on what is known. */
+const BLIND_HOURS = 1;
+
+/**
+ * Past its power phase a machine is seen through its rack alone. While that one is away, or has come back a moment ago (the
+ * region was away, the link was cut), silence says nothing about the machine. `a` is the attempt, `m` the machine.
+ */
+const blind = sql<boolean>`(a.id IS NOT NULL AND a.phase <> 'power' AND a.deadline > now() - make_interval(hours => ${BLIND_HOURS})
+  AND NOT EXISTS (SELECT 1 FROM rack_links l
+    WHERE l.heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS})
+      AND l.since < now() - make_interval(secs => ${SETTLED_SECONDS})
+      AND l.rack_id = coalesce((SELECT v.primary_rack FROM interfaces i JOIN vlans v ON v.id = i.vlan_id
+        WHERE i.id = m.boot_interface_id), l.rack_id)))`;
 
 type Deps = Pick<RegionDeps, 'db' | 'door' | 'log'>;
 
@@ -15,11 +31,11 @@ export function createDeadlineSweep(deps: Deps): () => Promise<void> {
     for (const [systemId, until] of resting) if (until < now) resting.delete(systemId);
     const skip = [...resting.keys()];
     const { rows } = await sql<{ system_id: string }>`
-      SELECT system_id FROM machines
-      WHERE waiting_deadline <= now() AND NOT system_id = ANY(${skip}::text[])
+      SELECT m.system_id FROM machines m LEFT JOIN attempts a ON a.id = m.attempt_id AND a.ended IS NULL
+      WHERE m.waiting_deadline <= now() AND NOT m.system_id = ANY(${skip}::text[]) AND NOT ${blind}
       UNION
       SELECT m.system_id FROM attempts a JOIN machines m ON m.attempt_id = a.id
-      WHERE a.ended IS NULL AND a.deadline <= now() AND NOT m.system_id = ANY(${skip}::text[])
+      WHERE a.ended IS NULL AND a.deadline <= now() AND NOT m.system_id = ANY(${skip}::text[]) AND NOT ${blind}
       LIMIT ${BATCH}`.execute(deps.db);
     for (const { system_id } of rows) {
       try {
