@@ -112,6 +112,22 @@ export const REQUESTS = {
     http: 500,
     kind: 'failure',
   },
+  'database.away': {
+    title: 'Database does not answer',
+    means: 'Nothing of the request was stored.',
+    message: 'The database does not answer: {why}',
+    fix: 'Try again in some seconds: the private one is started again by itself. Of your own server see its log; what the private one says is in DIR/log/postgres.log.',
+    http: 503,
+    kind: 'failure',
+  },
+  'database.full': {
+    title: 'Disk of the controller full',
+    means: 'Nothing of the request was stored; what was acknowledged before is safe, and reading goes on.',
+    message: 'The database cannot store anything more: {why}',
+    fix: 'Make room on the file system of the state directory (old images, logs) or of your own PostgreSQL; work goes on by itself then.',
+    http: 503,
+    kind: 'failure',
+  },
   'web.offline': {
     title: 'No answer from the region',
     means: 'Shown by the web console alone.',

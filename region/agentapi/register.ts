@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { RegionDeps } from '../deps.ts';
 import { type Forwarded, forwardedFrom } from '../racklink/forwarded.ts';
 import { parseWireJson } from '../racklink/json-text.ts';
+import { databaseTrouble } from '../store/pg-error.ts';
 import { type AgentRefusal, badRequest, NOT_FORWARDED, refusedFor, SESSION_UNKNOWN } from './agent-refusal.ts';
 import { takeDone } from './done.ts';
 import { takeEnlistment } from './enlist.ts';
@@ -79,6 +80,9 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
     scope.setErrorHandler((error: { statusCode?: number }, request, reply) => {
       const status = error.statusCode ?? 500;
       if (status === 413) return refuse(reply, refusedFor('input.too_large'));
+      const trouble = databaseTrouble(error);
+      // Agents ask again after any 5xx.
+      if (trouble !== null) return refuse(reply, refusedFor(trouble.code, { why: trouble.why }));
       if (status < 500) return refuse(reply, { ...badRequest('The body is no JSON of this interface.'), status });
       deps.log.error({ err: error, method: request.method, url: request.url }, 'agent API: unforeseen error');
       return refuse(reply, refusedFor('internal', { request: `${request.method} ${request.url}`, id: request.id }));

@@ -3,7 +3,7 @@ import { type Code, entryOf, type Params, refusal } from '@ingot/core/machine/ca
 import type { Refusal } from '@ingot/core/machine/model.ts';
 import { ZodError } from 'zod';
 import { NotFound } from '../store/not-found.ts';
-import { unstorable } from '../store/pg-error.ts';
+import { databaseTrouble, unstorable } from '../store/pg-error.ts';
 import { Problem } from '../store/problem.ts';
 
 /** An answer of the native API that is not a success: HTTP status and the body that goes with it. */
@@ -61,6 +61,8 @@ export function failureOf(error: unknown): ApiFailure | null {
     return new ApiFailure(status, error);
   }
   if (error instanceof ZodError) return badInput(error, 'body');
+  const trouble = databaseTrouble(error);
+  if (trouble !== null) return failureFor(trouble.code, { why: trouble.why }, { retryAfterSeconds: 2 });
   const why = unstorable(error);
   if (why !== null) return failureFor('input.invalid', { what: 'A value cannot be stored', why });
   return fromFastify(error);

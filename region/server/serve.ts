@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
+import { refusal } from '@ingot/core/machine/catalogue.ts';
 import { decide } from '@ingot/core/machine/decide.ts';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
@@ -16,6 +17,7 @@ import { registerMetadata } from '../metadata/register.ts';
 import { identifyPeer } from '../racklink/peer.ts';
 import { registerRackLink } from '../racklink/register.ts';
 import { startChangeFeed } from '../store/changes.ts';
+import { databaseTrouble } from '../store/pg-error.ts';
 import type { ListenAddress } from './command-line.ts';
 import { registerHealth } from './health.ts';
 import { isLocalAdmin, type Listening, listen } from './listen.ts';
@@ -135,6 +137,11 @@ async function application(deps: RegionDeps, webDir: string, limits: RequestLimi
     request.localAdmin = isLocalAdmin(request.raw);
   });
   app.setErrorHandler((error: { statusCode?: number; message?: string }, request, reply) => {
+    const trouble = databaseTrouble(error);
+    if (trouble !== null) {
+      const text = refusal(trouble.code, { why: trouble.why }).message;
+      return reply.code(503).header('retry-after', '2').type('text/plain; charset=utf-8').send(text);
+    }
     const status = error.statusCode ?? 500;
     // Parts with error shapes of their own have their own handlers; what comes here is health, metrics, the UI.
     if (status >= 500) deps.log.error({ err: error, method: request.method, url: request.url }, 'unforeseen error');

@@ -32,3 +32,26 @@ export function isWorthRetrying(error: unknown): boolean {
 export function unstorable(error: unknown): string | null {
   return sqlState(error)?.startsWith('22') && error instanceof Error ? error.message : null;
 }
+
+/** SQLSTATE classes of a connection that broke or was refused (08), of a server that stops or starts (57P01 … 57P03), and of one that has no connection left. */
+const AWAY = /^(08...|57P0[1-3]|53300)$/;
+const FULL = '53100';
+/** What Node and the client say when there is no server, or no longer. */
+const BROKEN =
+  /ECONNREFUSED|ECONNRESET|ENOENT.*PGSQL|EPIPE|Connection terminated|timeout (exceeded )?when trying to connect/;
+
+export interface DatabaseTrouble {
+  code: 'database.away' | 'database.full';
+  why: string;
+}
+
+/** The database is not there, or has no room: nothing is wrong with the request, and it may be sent again. Null for any other error. */
+export function databaseTrouble(error: unknown): DatabaseTrouble | null {
+  if (!(error instanceof Error)) return null;
+  const state = sqlState(error) ?? '';
+  if (state === FULL) return { code: 'database.full', why: error.message };
+  const isGone = /not queryable|Client was closed/.test(error.message);
+  const isAway =
+    AWAY.test(state) || isGone || BROKEN.test(`${'code' in error ? String(error.code) : ''} ${error.message}`);
+  return isAway ? { code: 'database.away', why: error.message } : null;
+}

@@ -29,6 +29,8 @@ export async function startTestCluster(): Promise<TestCluster> {
   const cluster = await startPrivateCluster({ stateDir, log: silentLog, durable: false });
   const at = (database: string) => ({ socketDir: cluster.socketDir, user: cluster.user, database });
   const admin = new pg.Client({ host: cluster.socketDir, user: cluster.user, database: 'postgres' });
+  // A test may kill the server.
+  admin.on('error', () => undefined);
   await admin.connect();
   await admin.query(`CREATE DATABASE ${TEMPLATE}`);
   await migrate(at(TEMPLATE), MIGRATIONS);
@@ -45,7 +47,7 @@ export async function startTestCluster(): Promise<TestCluster> {
     },
     async close() {
       for (const database of opened) await database.db.destroy();
-      await admin.end();
+      await admin.end().catch(() => undefined);
       await cluster.stop();
       await rm(stateDir, { recursive: true, force: true });
     },

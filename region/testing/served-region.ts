@@ -5,11 +5,12 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { createToken, formatToken } from '../accounts/api-tokens.ts';
 import { createUser } from '../accounts/users.ts';
+import { startPrivateCluster } from '../postgres/cluster.ts';
 import type { RequestLimits } from '../server/request-limits.ts';
 import { serveRegion } from '../server/serve.ts';
 import type { Database } from '../store/database.ts';
 import { createSealer } from '../store/sealer.ts';
-import { startTestCluster } from './cluster.ts';
+import { silentLog, startTestCluster } from './cluster.ts';
 
 export interface Answer {
   status: number;
@@ -35,6 +36,8 @@ export interface ServedRegion {
   apiKey: string;
   /** Lines of level error in its log. */
   errors: string[];
+  /** Its PostgreSQL, which nobody watches. */
+  cluster: { pid(): number; restart(): Promise<void> };
   ask(question: Question): Promise<Answer>;
   stop(): Promise<void>;
 }
@@ -84,7 +87,14 @@ export async function startServedRegion(limits?: RequestLimits): Promise<ServedR
     });
   }
 
+  let server = cluster.cluster;
   return {
+    cluster: {
+      pid: () => server.pid,
+      async restart() {
+        server = await startPrivateCluster({ stateDir: cluster.stateDir, log: silentLog, durable: false });
+      },
+    },
     port: region.port,
     dir,
     deps,
@@ -94,6 +104,7 @@ export async function startServedRegion(limits?: RequestLimits): Promise<ServedR
     async stop() {
       await region.stop();
       await cluster.close();
+      await server.stop();
       await rm(dir, { recursive: true, force: true });
     },
   };
