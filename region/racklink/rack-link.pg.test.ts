@@ -176,6 +176,26 @@ describe('rack link', () => {
     expect(third.heard.some((message) => message.type === 'work')).toBe(false);
   });
 
+  /**
+   * @fault A rack's link breaks while a thousand power orders are on their way to it.
+   * @sees Nothing, or machines that wait a moment longer.
+   * @ends The rack gets every unfinished order again over its next link.
+   */
+  it('repeats all unfinished work after a reconnect, however much it is', async () => {
+    const rack = newRack('rack-many');
+    const first = await dialLocal(rack);
+    await first.hears('snapshot');
+    const ids: number[] = [];
+    for (let count = 0; count < 450; count += 1) ids.push(await order('rack-many'));
+    await first.hears('work', 450);
+    first.link.terminate();
+    const second = await dialLocal(rack);
+    await second.hears('work', 450);
+    const again = second.heard.flatMap((message) => (message.type === 'work' ? [message.work.id] : []));
+    expect(again.sort((a, b) => a - b)).toEqual(ids);
+    await deps.db.updateTable('rack_work').set({ state: 'done' }).where('id', 'in', ids).execute();
+  }, 30_000);
+
   it('a newer link gets the work, and the older one is closed', async () => {
     const rack = newRack('rack-c');
     const older = await dialLocal(rack);

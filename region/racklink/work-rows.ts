@@ -5,6 +5,8 @@ import { readPowerParameters } from '../store/power-parameters.ts';
 
 /** Orders handed over at once; the next look is 250 ms later. */
 const BATCH = 200;
+/** After a reconnect, all at once: what was sent over the old link and got lost is not asked for again by itself. */
+const ALL = 10_000;
 
 const ACTIONS: readonly string[] = ['on', 'off', 'cycle', 'query'] satisfies PowerWork['action'][];
 
@@ -37,7 +39,7 @@ export async function takeWork(
       SELECT id FROM rack_work
       WHERE rack_id = ${link.rackId} AND machine_id IS NOT NULL AND state = ANY(${all ? ['queued', 'sent'] : ['queued']}::text[])
         AND EXISTS (SELECT 1 FROM rack_links l WHERE l.rack_id = ${link.rackId} AND l.epoch = ${link.epoch})
-      ORDER BY id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
+      ORDER BY id LIMIT ${all ? ALL : BATCH} FOR UPDATE SKIP LOCKED
     )
     UPDATE rack_work w SET state = 'sent', sent = coalesce(w.sent, now())
     FROM open, machines m
