@@ -186,11 +186,11 @@ describe('rack link', () => {
     const first = await dialLocal(rack);
     await first.hears('snapshot');
     const ids: number[] = [];
-    for (let count = 0; count < 450; count += 1) ids.push(await order('rack-many'));
-    await first.hears('work', 450);
+    for (let count = 0; count < 260; count += 1) ids.push(await order('rack-many'));
+    await first.hears('work', 260);
     first.link.terminate();
     const second = await dialLocal(rack);
-    await second.hears('work', 450);
+    await second.hears('work', 260);
     const again = second.heard.flatMap((message) => (message.type === 'work' ? [message.work.id] : []));
     expect(again.sort((a, b) => a - b)).toEqual(ids);
     await deps.db.updateTable('rack_work').set({ state: 'done' }).where('id', 'in', ids).execute();
