@@ -6,6 +6,9 @@ import type { RegionClient } from './region-client.ts';
 
 /** A script's outcome carries up to 3 × 1 MiB in base64 and its result. */
 const BODY_LIMIT = 8 * 1024 * 1024;
+/** Of all requests together: thousands of machines never send at once what a single one may. */
+const HELD_LIMIT = 256 * 1024 * 1024;
+let held = 0;
 /** Longer than any long poll of the agent. */
 const REGION_SILENCE_MS = 100_000;
 
@@ -40,6 +43,22 @@ export async function forwardRequest(
   response: ServerResponse,
 ): Promise<number> {
   const body = await readBody(request);
+  if (body === 'no room') return answerAway(response, 'The rack has too many requests in hand.');
+  try {
+    return await passOn(region, path, client, request, response, body);
+  } finally {
+    held -= body?.length ?? 0;
+  }
+}
+
+async function passOn(
+  region: RegionClient,
+  path: string,
+  client: ForwardedClient,
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: Buffer | null,
+): Promise<number> {
   if (body === null) return answerText(response, 413, `bodies are limited to ${BODY_LIMIT} bytes\n`);
   let answer: IncomingMessage;
   try {
@@ -60,15 +79,23 @@ export async function forwardRequest(
   return sent;
 }
 
-/** Null when longer than allowed; the rest is not read. */
-async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+/** Null when longer than allowed; the rest is not read. What it gives counts as held until the caller takes it off. */
+async function readBody(request: IncomingMessage): Promise<Buffer | null | 'no room'> {
   if (Number(request.headers['content-length'] ?? 0) > BODY_LIMIT) return null;
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > BODY_LIMIT) return null;
-    chunks.push(chunk);
+  let whole = false;
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      held += chunk.length;
+      if (size > BODY_LIMIT) return null;
+      if (held > HELD_LIMIT) return 'no room';
+      chunks.push(chunk);
+    }
+    whole = true;
+    return Buffer.concat(chunks);
+  } finally {
+    if (!whole) held -= size;
   }
-  return Buffer.concat(chunks);
 }

@@ -11,10 +11,19 @@ export interface Listening {
 
 const CONNECTIONS = 2048;
 
-/** Rejects when the address and port cannot be had. */
-export function listen(listener: Listener, address: string, port: number, tls?: Certificate): Promise<Listening> {
-  // A slow machine may take minutes for its image (no limit on answers), but not for its question.
-  const limits = { requestTimeout: 120_000, headersTimeout: 20_000, keepAliveTimeout: 75_000 };
+/** A slow machine may take minutes for its image (no limit on answers), but not for its question. */
+const LIMITS = { requestTimeout: 120_000, headersTimeout: 20_000, connectionsCheckingInterval: 5000 };
+export type QuestionLimits = typeof LIMITS;
+
+/** Rejects when the address and port cannot be had. `questions` is shorter in tests. */
+export function listen(
+  listener: Listener,
+  address: string,
+  port: number,
+  tls?: Certificate,
+  questions: QuestionLimits = LIMITS,
+): Promise<Listening> {
+  const limits = { ...questions, keepAliveTimeout: 75_000 };
   const server: Server = tls
     ? createTlsServer({ ...limits, key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2' }, listener)
     : createServer(limits, listener);

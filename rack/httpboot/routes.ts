@@ -77,6 +77,11 @@ function listener(plane: BootPlane, serve: (asked: Asked) => Promise<Served>): L
   return (request, response) => {
     const started = performance.now();
     void answer().catch((error: unknown) => {
+      // It hung up in the middle of its question, or was cut off: nobody waits for an answer.
+      if (request.errored) {
+        plane.log.debug({ err: error, url: request.url }, 'a question was not finished');
+        return response.destroy();
+      }
       plane.log.error({ err: error, url: request.url }, 'request failed');
       if (!response.headersSent) answerText(response, 500, 'the rack failed; its log says why\n');
       else response.destroy();
