@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
 import type { MachineDetail } from '@ingot/contract/native.ts';
 import { waitFor } from '@ingot/lab/run/wait.ts';
 import { createSimulatedMachine, type SimulatedMachine } from '@ingot/lab/sim/machine.ts';
 import { SIMULATED_NETWORK, type SimulatedRack, startSimulatedRack } from '@ingot/lab/sim/rack.ts';
+import { freePort } from '@ingot/lab/sim/site.ts';
 import { type NativeClient, nativeClient } from '@ingot/lab/story/native-client.ts';
 import { startPrivateCluster } from '@ingot/region/postgres/cluster.ts';
 import { silentLog } from '@ingot/region/testing/cluster.ts';
@@ -140,17 +140,4 @@ async function registerImages(api: NativeClient, folder: string): Promise<void> 
   const boot = await Promise.all(['boot-kernel', 'boot-initrd', 'squashfs'].map(file));
   await api.registerImage({ ...image, purpose: 'ephemeral', files: boot });
   await api.registerImage({ ...image, purpose: 'deploy', files: [await file('root-tar.zst')] });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
 }
