@@ -6,7 +6,7 @@ import { startDaemon, tryCommand } from '../run/command.ts';
 import { openLedger } from '../run/ledger.ts';
 import { waitFor } from '../run/wait.ts';
 import { type Built, buildImage } from '../story/images.ts';
-import { makeKey, waitForLogin } from '../story/ssh.ts';
+import { makeKey, runOnMachine } from '../story/ssh.ts';
 import { writeFloorInitrd } from './initrd.ts';
 import { commissionJob, deployJob } from './jobs.ts';
 import { startKea, startTftp } from './kea.ts';
@@ -147,11 +147,14 @@ async function bootFromDisk(site: Site, lab: Lab, spec: MachineSpec, keyFile: st
   await writeFile(path.join(site.root, 'boot.ipxe'), '#!ipxe\nexit 1\n');
   const from = performance.now();
   await lab.pressPower(spec.name);
-  // One machine, one pool: it gets the address it had.
-  const address = await waitFor('a lease', LIMIT_MS, () => leaseOf(site, spec.mac), 500);
   const config = path.join(path.dirname(site.log), 'ssh_config');
-  await lab.sshConfig(config, keyFile, 'debian', { floor: address });
-  await waitForLogin(config, 'floor', LIMIT_MS);
+  // The installed system introduces itself to DHCP by another identifier than the firmware: the newest lease is asked for each time.
+  await waitFor('a login', LIMIT_MS, async () => {
+    const address = await leaseOf(site, spec.mac);
+    if (address === undefined) return undefined;
+    await lab.sshConfig(config, keyFile, 'debian', { floor: address });
+    return runOnMachine(config, 'floor', 'hostname', 20_000).catch(() => undefined);
+  });
   return Math.round((performance.now() - from) / 100) / 10;
 }
 
