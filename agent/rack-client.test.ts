@@ -65,6 +65,11 @@ function client(wanted = pin) {
   };
 }
 
+/**
+ * @fault The region is away while an agent reports.
+ * @sees The console of the machine says that it waits for the region.
+ * @ends The agent repeats its call until it goes through.
+ */
 test('the region away (503) is waited for, the call goes through when it is back', async () => {
   const { calls, lines } = client();
   statuses = [503, 502, 204];
@@ -88,6 +93,11 @@ test('no work is null', async () => {
   expect(seen[0]?.path).toBe('/agent/v1/task?wait=1');
 });
 
+/**
+ * @fault Somebody on the network of the machines poses as the rack.
+ * @sees The console of the machine names the certificate it was shown.
+ * @ends The agent sends no byte of its request, and not its token.
+ */
 test('a rack with another certificate gets no byte of a request, and no token', async () => {
   const { calls, lines } = client('00'.repeat(32));
   const call = calls.task(1);

@@ -119,6 +119,11 @@ it('refuses a broken network and keeps serving the old one', async () => {
   await expect.poll(() => region.of('snapshot.applied').at(-1)).toMatchObject({ version: 3, error: null });
 });
 
+/**
+ * @fault The answer to a power order is lost on its way to the region.
+ * @sees Nothing but the time it takes.
+ * @ends The rack does the work once and repeats its outcome until it is acknowledged.
+ */
 it('does power work once and repeats its outcome until acknowledged', async () => {
   const work = {
     id: 41,
@@ -141,6 +146,11 @@ it('does power work once and repeats its outcome until acknowledged', async () =
   await expect.poll(() => readdir(join(dir, 'rack/work'))).toEqual([]);
 }, 15_000);
 
+/**
+ * @fault The region is away, and the rack is killed with -9 meanwhile.
+ * @sees Machines boot as before; the console shows the rack as away.
+ * @ends The rack serves from its last snapshot and reports what it saw when the region is back.
+ */
 it('goes on serving without its region, also after a kill -9, and reports when the region is back', async () => {
   await region.stop();
   const away = await get('https://10.78.0.1:5249/agent/v1/task', '-i');

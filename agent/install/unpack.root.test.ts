@@ -63,6 +63,11 @@ describe.runIf(process.getuid?.() === 0)('unpacking an image', () => {
       log: () => undefined,
     });
 
+  /**
+   * @fault The transfer of an image to a machine breaks.
+   * @sees A longer image step.
+   * @ends It goes on where it stopped.
+   */
   test('a transfer that breaks twice goes on where it stopped', async () => {
     breaks = [100_000, 50_000];
     const progress: number[] = [];
@@ -73,6 +78,11 @@ describe.runIf(process.getuid?.() === 0)('unpacking an image', () => {
     expect(before !== undefined && after?.equals(before)).toBe(true);
   });
 
+  /**
+   * @fault The image that a machine reads is truncated or altered.
+   * @sees Failed deployment with install.image_mismatch.
+   * @ends Nothing of it is booted; the machine is switched off and can be deployed again.
+   */
   test('a damaged image is named as such, whether or not the decompressor noticed', async () => {
     tamper = true;
     expect(await unpack()).toMatchObject({ ok: false, code: 'install.image_mismatch' });

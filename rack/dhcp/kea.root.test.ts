@@ -104,6 +104,11 @@ describe('what Kea answers, by how a machine asks', () => {
   });
 });
 
+/**
+ * @fault The region sends the rack network configurations that Kea refuses.
+ * @sees The rack shows the error of the snapshot.
+ * @ends The last good configuration stays in force and every machine is answered.
+ */
 it('hears every DISCOVER within 2 s while 20 broken configurations come in a row', async () => {
   const broken: [string, (config: KeaConfig['Dhcp4']) => unknown][] = [
     ['pool outside of its subnet', (c) => Object.assign(subnetOf(c), { pools: [{ pool: '10.78.0.1 - 10.78.0.9' }] })],
@@ -156,6 +161,11 @@ it('hears every DISCOVER within 2 s while 20 broken configurations come in a row
   expect(kea.health()).toEqual({ ok: true, detail: 'serving' });
 }, 60_000);
 
+/**
+ * @fault Kea is killed with -9.
+ * @sees Nothing but a DISCOVER that is answered a moment later.
+ * @ends The rack starts Kea again with its last good configuration; leases stay.
+ */
 it('comes back after Kea was killed', async () => {
   const pid = Number(await readFile(join(dir, 'dhcp4.kea-dhcp4.pid'), 'utf8'));
   process.kill(pid, 'SIGKILL');

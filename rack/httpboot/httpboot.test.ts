@@ -223,6 +223,11 @@ describe('files and blobs', () => {
     expect((await ask(`/blobs/sha256/${'0'.repeat(64)}`)).status).toBe(404);
   });
 
+  /**
+   * @fault An image arrives truncated or altered at the rack.
+   * @sees 503 at the machine, which asks again; the log of the rack names the image.
+   * @ends No byte is served that does not have its sum; a transfer that broke goes on where it stopped.
+   */
   it('resumes a broken transfer and never serves bytes that do not have their sum', async () => {
     const path = `/blobs/sha256/${sum}`;
     blobTrouble = () => 'cut';
@@ -324,6 +329,11 @@ describe('forwarding', () => {
     expect((await ask('/agent/v1/task')).status).toBe(404);
   });
 
+  /**
+   * @fault The region is away while machines boot and agents work.
+   * @sees 503 rack.region_away at the machine, with Retry-After.
+   * @ends Machines wait and go on when the region is back.
+   */
   it('asks to try again while the region is away, and goes on when it is back', async () => {
     await stopRegion();
     const away = await ask('/MAAS/metadata/latest/');

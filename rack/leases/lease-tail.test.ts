@@ -47,6 +47,11 @@ it('tells old rows from new ones and reads a row only when its line is complete'
   ]);
 });
 
+/**
+ * @fault Kea replaces its lease file while the rack reads it.
+ * @sees Nothing.
+ * @ends No lease is lost.
+ */
 it('loses no row when Kea cleans up its file', async () => {
   const file = join(dir, 'leases4.csv');
   await writeFile(`${file}.2`, header + row(7));

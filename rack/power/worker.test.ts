@@ -88,6 +88,11 @@ it('cycles, switches off softly, and writes no secret down', async () => {
   expect(JSON.stringify([written, evidence.take(100)])).not.toContain(sim.password);
 });
 
+/**
+ * @fault The rack is killed with -9 before or after its call to the BMC.
+ * @sees Nothing but the time it takes.
+ * @ends The journal tells what was begun: the BMC is looked at, and not told twice.
+ */
 it.each(['before', 'after'] as const)(
   'makes one cycle of it when the rack dies %s the BMC answered "on"',
   async (moment) => {
@@ -134,6 +139,11 @@ it('gives the classes of failures to the region, and drops an order when a newer
     ]);
 });
 
+/**
+ * @fault The journal of the rack was cut short or damaged by a crash.
+ * @sees Nothing; what cannot be read is left aside.
+ * @ends The rack starts and takes orders.
+ */
 it('starts with whatever is in its directory', async () => {
   await writeFile(join(dir, '5.json'), '{"half":');
   await writeFile(join(dir, '6.json.new'), 'left over');

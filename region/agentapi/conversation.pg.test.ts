@@ -275,6 +275,11 @@ describe('the whole life of a machine, spoken by its agent', () => {
     await switched(systemId, 'off');
   });
 
+  /**
+   * @fault A script runs past its time limit and is ended by the agent.
+   * @sees Failed commissioning with script.timedout, naming the script.
+   * @ends The machine is switched off; commissioning again is possible.
+   */
   it('tells a script that ran out of time from one that failed', async () => {
     await apply(systemId, { type: 'commission', actor: admin });
     const { token } = await boot(systemId);
@@ -593,6 +598,11 @@ describe('boot tickets', () => {
     });
   });
 
+  /**
+   * @fault A flood of enlistments: more machines than anybody could want report themselves on one VLAN.
+   * @sees enlist.limit at the machine; 64 machines of the VLAN wait in the list.
+   * @ends Further ones are refused until waiting ones are accepted or deleted; nothing is stored of them.
+   */
   it('at most 64 machines of a VLAN wait to be accepted', async () => {
     const vlan = await deps.db.selectFrom('vlans').select('id').executeTakeFirstOrThrow();
     for (let n = 0; n < 64; n++) {

@@ -83,6 +83,11 @@ test('the rack of the boot network counts alone', async () => {
   expect((await warningsOf(machine.systemId)).map(([code]) => code)).toEqual(['rack.service_down']);
 });
 
+/**
+ * @fault A machine is to be deployed whose disk is too small, or into a subnet without a free address.
+ * @sees Refused at once: install.disk_too_small or net.ip_exhausted.
+ * @ends Nothing of the machine is changed.
+ */
 test('a deployment to a disk that is too small, or into a full subnet, is refused and changes nothing', async () => {
   await region.rack();
   const { db, door } = region.deps;

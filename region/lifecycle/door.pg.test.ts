@@ -97,6 +97,11 @@ test('an unknown machine is NotFound', async () => {
   );
 });
 
+/**
+ * @fault A region is killed after it ordered power and before the answer came.
+ * @sees Nothing but the time it takes.
+ * @ends The order stands and is not written again: the machine is switched once.
+ */
 test('killed between ordering power and its answer: the order stands, the machine is not switched twice', async () => {
   const { deps, admin } = region;
   const machine = await region.machine();
@@ -118,6 +123,11 @@ test('killed between ordering power and its answer: the order stands, the machin
   expect(await deps.db.selectFrom('rack_work').select('id').execute()).toHaveLength(1);
 });
 
+/**
+ * @fault A rack repeats its answer to a power order while the first one is being stored.
+ * @sees Nothing.
+ * @ends The answer is applied once.
+ */
 test('two answers to one order at once are applied once', async () => {
   const { deps, admin } = region;
   const machine = await region.machine();
@@ -163,6 +173,11 @@ test('without a rack the machine is looked at again, and ordered once one connec
   expect(await openWork()).toHaveLength(1);
 });
 
+/**
+ * @fault The rack that was to switch a machine goes away.
+ * @sees Nothing where another rack reaches the BMC.
+ * @ends An order that was not sent goes to another rack; one that was sent stays, so that nobody is switched twice.
+ */
 test('an order queued for a rack that went away goes to another one; a sent one stays', async () => {
   const { deps, admin } = region;
   const machine = await region.machine();
@@ -198,6 +213,11 @@ test('release gives back addresses, token and owner data, and the machine is del
   expect(gone).toEqual([{ key: machine.systemId }]);
 });
 
+/**
+ * @fault The answer of a BMC comes after the status of the machine has moved on.
+ * @sees An event of level DEBUG: late power answer ignored.
+ * @ends The answer is recorded and changes nothing.
+ */
 test('an order whose want is gone is not sent to a rack that comes back; its late answer is recorded and changes nothing', async () => {
   const { deps, admin } = region;
   const machine = await region.machine();

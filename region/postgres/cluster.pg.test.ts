@@ -49,12 +49,22 @@ test('makes a durable server without TCP, and starts it again within 1.5 s with 
   expect(await query(second, 'SELECT * FROM kept')).toEqual([]);
 });
 
+/**
+ * @fault A region is killed with -9 and leaves its PostgreSQL running.
+ * @sees The next start takes no longer than any other.
+ * @ends The new region takes the running server over.
+ */
 test('takes over the server that a killed region left running', async () => {
   const first = await start();
   const second = await start();
   expect(second).toMatchObject({ pid: first.pid, adopted: true });
 });
 
+/**
+ * @fault PostgreSQL is killed with -9.
+ * @sees The API is away until the server has recovered.
+ * @ends The server starts again with what was committed.
+ */
 test('starts after a kill -9 of the server', async () => {
   const first = await start();
   process.kill(first.pid, 'SIGKILL');

@@ -147,6 +147,11 @@ it('lets a rack wait that says more than can be stored, and loses nothing', asyn
   expect([stored, calls]).toEqual([3000, ['complete 7']]);
 });
 
+/**
+ * @fault The database does not answer while a rack reports.
+ * @sees The rack is shown as away for a moment.
+ * @ends The link is closed, the rack connects again and repeats what was not acknowledged.
+ */
 it('closes on a database error, so that the rack repeats what was not acknowledged', async () => {
   const { rack, say, parts, heard } = await linked();
   say(hello);

@@ -137,6 +137,11 @@ describe('kill -9 of the region', () => {
     await site.region.start();
   }
 
+  /**
+   * @fault kill -9 of the region while machines run their commissioning scripts.
+   * @sees The API is away for seconds.
+   * @ends All get Ready by one power-on each.
+   */
   test('while machines run their commissioning scripts: all get Ready by one power-on each', async () => {
     for (const machine of site.machines) machine.pace = [30, 90];
     const before = site.machines.map((machine) => machine.powerOns());
@@ -146,6 +151,11 @@ describe('kill -9 of the region', () => {
     expect(site.machines.map((machine, index) => machine.powerOns() - (before[index] ?? 0))).toEqual([1, 1, 1, 1, 1]);
   });
 
+  /**
+   * @fault kill -9 of the region while machines install.
+   * @sees The API is away for seconds.
+   * @ends All get Deployed by one power-on each.
+   */
   test('while machines install: all get Deployed by one power-on each', async () => {
     const before = site.machines.map((machine) => machine.powerOns());
     await all((machine) => act(machine, 'deploy', { image: SIMULATED_IMAGE }));
@@ -154,6 +164,11 @@ describe('kill -9 of the region', () => {
     expect(site.machines.map((machine, index) => machine.powerOns() - (before[index] ?? 0))).toEqual([1, 1, 1, 1, 1]);
   });
 
+  /**
+   * @fault kill -9 of the region while the power of machines is being switched.
+   * @sees The API is away for seconds.
+   * @ends Nobody is switched twice.
+   */
   test('while their power is being switched: nobody is switched twice', async () => {
     const before = site.machines.map((machine) => machine.powerOns());
     await all((machine) => act(machine, 'release', { erase: true }));
