@@ -38,7 +38,7 @@ async function bundle() {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    external: ['koffi', 'libxml2-wasm', 'pg-native', 'graphile-worker'],
+    external: ['koffi', 'pg-native'],
     sourcemap: 'linked',
     banner: { js: banner },
     logLevel: 'warning',

@@ -35,7 +35,7 @@ beforeAll(async () => {
     bundle: true,
     platform: 'node',
     format: 'esm',
-    external: ['koffi', 'libxml2-wasm', 'pg-native', 'graphile-worker'],
+    external: ['koffi', 'pg-native'],
     banner: { js: banner },
     logLevel: 'error',
   });

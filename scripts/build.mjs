@@ -15,8 +15,8 @@ const lockFile = path.join(root, '.build', 'build.lock');
 const banner = `import { createRequire as ingotCreateRequire } from 'node:module';
 const require = ingotCreateRequire(import.meta.url);`;
 
-// Found at run time in node_modules: they load a native library, a .wasm or further files from beside themselves.
-const external = ['koffi', 'libxml2-wasm', 'pg-native', 'graphile-worker'];
+// Found at run time in node_modules: they load a native library from beside themselves.
+const external = ['koffi', 'pg-native'];
 
 const programs = [
   { name: 'ingot', entry: 'cli/main.ts' },
