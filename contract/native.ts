@@ -1,3 +1,4 @@
+import { LIFECYCLE_ACTIONS } from '@ingot/core/machine/actions.ts';
 import { STATUS_NUMBERS, type Status } from '@ingot/core/machine/status.ts';
 import { z } from 'zod';
 import { ImageContent } from './image-upload.ts';
@@ -128,26 +129,7 @@ export const Explain = z.object({
 });
 export type Explain = z.infer<typeof Explain>;
 
-export const ACTIONS = [
-  'accept',
-  'commission',
-  'test',
-  'abort',
-  'allocate',
-  'deploy',
-  'release',
-  'rescue',
-  'exit-rescue',
-  'mark-broken',
-  'mark-fixed',
-  'override-failed-testing',
-  'lock',
-  'unlock',
-  'power-on',
-  'power-off',
-  'delete',
-] as const;
-export const Action = z.enum(ACTIONS);
+export const Action = z.enum(LIFECYCLE_ACTIONS);
 export type Action = z.infer<typeof Action>;
 
 /** Body of POST /api/v1/machines/{id}/actions/{action}; unknown keys are refused. */

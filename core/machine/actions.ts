@@ -1,7 +1,7 @@
 import { STATUSES, type Status } from './status.ts';
 import { RELEASABLE } from './transitions.ts';
 
-/** What a person may ask of a machine, in the order in which clients show it. Same list as ACTIONS in contract/native. */
+/** What a person may ask of a machine, in the order in which clients show it. The native API's Action is made of it. */
 export const LIFECYCLE_ACTIONS = [
   'accept',
   'commission',

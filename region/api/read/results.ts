@@ -1,26 +1,9 @@
 import type { ScriptResultView } from '@ingot/contract/native.ts';
 import type { Kysely } from 'kysely';
+import { RESULT_STATUS_NAMES, SET_KINDS } from '../../lifecycle/result-status.ts';
 import type { Tables } from '../../store/schema.ts';
 
 type Db = Kysely<Tables>;
-
-const SETS = ['commissioning', 'installation', 'testing', 'release', 'deployment'] as const;
-
-/** Words of the result statuses 0…11, commissioning-and-scripts.md. */
-const STATUS_WORDS = [
-  'Pending',
-  'Running',
-  'Passed',
-  'Failed',
-  'Timed out',
-  'Aborted',
-  'Degraded',
-  'Installing dependencies',
-  'Failed installing dependencies',
-  'Skipped',
-  'Applying custom network configuration',
-  'Failed to apply custom network configuration',
-] as const;
 
 const SHOWN = 500;
 
@@ -46,9 +29,9 @@ export async function resultsOf(db: Db, machineId: number): Promise<ScriptResult
     .execute();
   return rows.map((row) => ({
     id: row.id,
-    set: SETS[row.type] ?? 'commissioning',
+    set: SET_KINDS[row.type] ?? 'commissioning',
     name: row.name,
-    status: STATUS_WORDS[row.status] ?? String(row.status),
+    status: RESULT_STATUS_NAMES[row.status] ?? String(row.status),
     exitStatus: row.exit_status,
     startedAt: row.started?.toISOString() ?? null,
     endedAt: row.ended?.toISOString() ?? null,

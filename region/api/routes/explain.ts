@@ -1,4 +1,4 @@
-import { ACTIONS, Action, Explain } from '@ingot/contract/native.ts';
+import { Action, Explain } from '@ingot/contract/native.ts';
 import { explain } from '@ingot/core/machine/explain.ts';
 import type { MachineState } from '@ingot/core/machine/model.ts';
 import { z } from 'zod';
@@ -29,7 +29,7 @@ export function explainRoutes(): Route[] {
       async ({ deps, principal, params, query }) => {
         const who = signedIn(principal);
         const machine = await stateOf(deps, who, params.id);
-        return Promise.all(ACTIONS.map((action) => explainOne(deps, who, machine, action, query)));
+        return Promise.all(Action.options.map((action) => explainOne(deps, who, machine, action, query)));
       },
     ),
     route(

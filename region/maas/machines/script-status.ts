@@ -1,20 +1,6 @@
-/** Names of script result statuses by number (api-2.0-objects §0). */
-export const SCRIPT_STATUS_NAMES = [
-  'Pending',
-  'Running',
-  'Passed',
-  'Failed',
-  'Timed out',
-  'Aborted',
-  'Degraded',
-  'Installing dependencies',
-  'Failed installing dependencies',
-  'Skipped',
-  'Applying custom network configuration',
-  'Failed to apply custom network configuration',
-] as const;
+import { RESULT_STATUS_NAMES } from '../../lifecycle/result-status.ts';
 
-export const scriptStatusName = (status: number): string => SCRIPT_STATUS_NAMES[status] ?? 'Unknown';
+export const scriptStatusName = (status: number): string => RESULT_STATUS_NAMES[status] ?? 'Unknown';
 
 /** First match wins: which stored statuses make the aggregate. */
 const PRECEDENCE: readonly (readonly [number, readonly number[]])[] = [
