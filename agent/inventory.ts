@@ -100,7 +100,7 @@ async function deviceModaliases(): Promise<string[]> {
 }
 
 /** Ports with hardware behind them; names are those the installed system will give them. */
-export async function ethernetPorts(slots: string): Promise<Inventory['ethernet']> {
+async function ethernetPorts(slots: string): Promise<Inventory['ethernet']> {
   const cards = cardsBySlot(slots);
   const ports: Inventory['ethernet'] = [];
   for (const name of (await readdir('/sys/class/net').catch(() => [])).sort()) {

@@ -8,7 +8,7 @@ const DIRECTORY = '/run/ingot';
 const FILE = `${DIRECTORY}/session.json`;
 
 /** Raised with every release of the agent. */
-export const AGENT_VERSION = '0.1.0';
+const AGENT_VERSION = '0.1.0';
 
 /**
  * Trade the boot ticket for a session. A ticket works once, so the session is kept for an agent that is started again within

@@ -58,7 +58,7 @@ async function ask(
   throw refusalOf(status, text);
 }
 
-export function refusalOf(status: number, text: string): CliFailure {
+function refusalOf(status: number, text: string): CliFailure {
   const problem = ApiError.safeParse(jsonOf(text));
   if (!problem.success) {
     return new CliFailure(`the region answered ${status}: ${text.slice(0, 200) || 'nothing'}`, {

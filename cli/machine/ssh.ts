@@ -31,7 +31,7 @@ export async function ssh(context: CliContext, options: SshOptions, name: string
 }
 
 /** Pure but for looking whether the configuration exists. */
-export function sshArguments(machine: MachineView, options: SshOptions, config: string, command: string[]): string[] {
+function sshArguments(machine: MachineView, options: SshOptions, config: string, command: string[]): string[] {
   const identity = options.identity === undefined ? [] : ['-i', options.identity];
   if (existsSync(config)) {
     const user = options.user === undefined ? [] : ['-l', options.user];

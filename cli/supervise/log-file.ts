@@ -22,7 +22,7 @@ export interface LogFile {
   close(): void;
 }
 
-export const LOG_LIMITS = { bytes: 16 * 2 ** 20, kept: 3 };
+const LOG_LIMITS = { bytes: 16 * 2 ** 20, kept: 3 };
 
 /**
  * A log that others append to: `kept` files in all. The child holds the file open, so it is copied and emptied rather

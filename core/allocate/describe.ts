@@ -10,7 +10,7 @@ function pythonText(text: string): string {
 const pythonFloat = (value: number) => (Number.isInteger(value) ? value.toFixed(1) : String(value));
 
 /** The cleaned constraints sorted by name: `arch=amd64/generic mem=9999.0`. */
-export function resolvedText(constraints: Constraints): string {
+function resolvedText(constraints: Constraints): string {
   const entries = Object.entries(constraints).sort(([a], [b]) => (a < b ? -1 : 1));
   return entries.map(([name, value]) => `${name}=${valueText(value)}`).join(' ');
 }

@@ -5,7 +5,7 @@ import { resolveSubnets, resolveVlans, type SpecifierResult } from './specifier.
 import { parseStorage } from './storage-constraint.ts';
 
 /** Parameters of an allocate request that are not constraints. */
-export const ALLOCATE_OPTIONS: readonly string[] = [
+const ALLOCATE_OPTIONS: readonly string[] = [
   'op',
   'agent_name',
   'comment',

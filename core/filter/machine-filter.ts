@@ -66,7 +66,7 @@ const OTHER_NAMES: Record<string, TextField | NumberField> = {
 };
 
 /** Bound on a filter's length: it is evaluated once per machine. */
-export const FILTER_LIMIT = { characters: 1024, terms: 32 } as const;
+const FILTER_LIMIT = { characters: 1024, terms: 32 } as const;
 
 const UNITS: Record<string, number> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40, P: 2 ** 50 };
 

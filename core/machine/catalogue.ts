@@ -24,7 +24,7 @@ export interface CatalogueEntry {
   kind: 'refusal' | 'failure' | 'warning';
 }
 
-export const CATALOGUE = {
+const CATALOGUE = {
   ...REFUSALS,
   ...FAILURES,
   ...REQUESTS,

@@ -15,7 +15,7 @@ interface Section {
 }
 
 /** The page's chapters; together they hold every code once. */
-export const SECTIONS: readonly Section[] = [
+const SECTIONS: readonly Section[] = [
   {
     title: 'Failed work',
     text: 'Work on a machine that was begun and did not come to its end. The attempt keeps code, message and the newest evidence.',

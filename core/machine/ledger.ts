@@ -32,7 +32,7 @@ const plain = (type: 'accept' | 'commission' | 'test' | 'abort' | 'allocate' | '
   command: () => ({ type, actor: ADMIN }),
 });
 
-export const SITUATIONS: readonly Situation[] = [
+const SITUATIONS: readonly Situation[] = [
   plain('accept'),
   plain('commission'),
   plain('test'),

@@ -6,7 +6,7 @@ const SECOND = 1000;
  * How long a phase may take, ms. All are below the 30 minutes of upstream's single timer except where a step moves a
  * disk's worth of bytes: the sender of evidence may give such a phase its own limit (`limitMs`).
  */
-export const PHASE_LIMITS = {
+const PHASE_LIMITS = {
   power: 300 * SECOND,
   /** Somebody has to walk to the machine. */
   'power-manual': 1740 * SECOND,

@@ -110,9 +110,6 @@ export const TRANSITIONS: Readonly<Record<Status, readonly Status[]>> = {
   FAILED_TESTING: ['COMMISSIONING', 'BROKEN', 'MISSING', 'ENTERING_RESCUE_MODE', 'TESTING', 'READY', 'DEPLOYED'],
 };
 
-/** Statuses a machine row may be created with. */
-export const FIRST_STATUSES: readonly Status[] = ['NEW', 'MISSING', 'RETIRED'];
-
 export function mayFollow(from: Status, to: Status): boolean {
   return from === to || TRANSITIONS[from].includes(to);
 }

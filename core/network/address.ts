@@ -70,15 +70,3 @@ export function freeSpans(network: Ipv4Network, taken: Span[]): Span[] {
   if (next <= usable.end) free.push({ start: next, end: usable.end });
   return free;
 }
-
-/**
- * The address to give out next: the lowest of the smallest free span (ties: the lowest span), so that large spans stay whole.
- * Null when none is free.
- */
-export function nextFree(network: Ipv4Network, taken: Span[]): number | null {
-  let best: Span | null = null;
-  for (const span of freeSpans(network, taken)) {
-    if (best === null || span.end - span.start < best.end - best.start) best = span;
-  }
-  return best?.start ?? null;
-}

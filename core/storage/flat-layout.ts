@@ -25,7 +25,7 @@ export type Layout =
 
 const MIB = 1024 * 1024;
 /** Sizes are whole multiples of this, and the first partition starts here. */
-export const PARTITION_ALIGNMENT = 4 * MIB;
+const PARTITION_ALIGNMENT = 4 * MIB;
 /** Kept free at the end for the second copy of the GPT. */
 const END_OVERHEAD = 1 * MIB;
 const BIOS_GRUB_SIZE = 1 * MIB;

@@ -5,7 +5,6 @@ const SIGNATURE = 'EFI PART';
 const ENTRIES_BYTES = 16_384;
 
 export const ESP_TYPE = 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b';
-export const BIOS_BOOT_TYPE = '21686148-6449-6e6f-744e-656564454649';
 
 export interface GptPartition {
   number: number;

@@ -11,8 +11,8 @@ export interface Terms {
   granted: Record<string, string>;
 }
 
-export const DEFAULT_BLOCK_SIZE = 512;
-export const DEFAULT_TIMEOUT_SECONDS = 1;
+const DEFAULT_BLOCK_SIZE = 512;
+const DEFAULT_TIMEOUT_SECONDS = 1;
 
 /**
  * 1500 (Ethernet) − 20 (IPv4) − 8 (UDP) − 4 (TFTP). A server may grant less than was asked (RFC 2348), and boot ROMs
@@ -24,13 +24,13 @@ export const LARGEST_BLOCK_SIZE = 1468;
 export const BLOCK_SIZE_LIMIT = 65464;
 
 /** RFC 7440 allows 65535; beyond a few dozen blocks nothing is gained and a lost one costs more. */
-export const LARGEST_WINDOW = 64;
+const LARGEST_WINDOW = 64;
 
 /**
  * Octets on their way at most: a receiver's socket buffer is about 208 KiB on Linux and smaller in firmware, so that a
  * larger window would lose its own end every time. At least one block is always granted.
  */
-export const LARGEST_WINDOW_BYTES = 128 * 1024;
+const LARGEST_WINDOW_BYTES = 128 * 1024;
 
 /** Unknown or malformed options are left out of the answer, as RFC 2347 wants, never refused. */
 export function negotiate(options: Record<string, string>, fileSize: number, largestBlock = LARGEST_BLOCK_SIZE): Terms {

@@ -38,7 +38,7 @@ export interface KeaPairFiles {
 }
 
 /** Where the two Keas of a pair speak to each other: TLS, each believed by its certificate alone. */
-export const PAIR_PORT = 5251;
+const PAIR_PORT = 5251;
 /** Milliseconds. The standby takes over after this long without an answer to a heartbeat. */
 const SILENCE_MS = 6000;
 const HEARTBEAT_MS = 1000;
@@ -92,7 +92,7 @@ const Status = z.object({
 const AGREEING = ['waiting', 'syncing', 'ready'];
 
 /** The state of a pair's Kea; null when it is none or does not say. */
-export async function pairState(controlSocket: string): Promise<string | null> {
+async function pairState(controlSocket: string): Promise<string | null> {
   const answer = await keaCommand(controlSocket, 'status-get', undefined, 1000).catch(() => null);
   return Status.safeParse(answer?.arguments).data?.['high-availability'][0]?.['ha-servers'].local.state ?? null;
 }

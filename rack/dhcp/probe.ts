@@ -6,7 +6,7 @@ import { keaCounter } from './kea-control.ts';
 export const PROBE_PREFIX = [0x02, 0x49, 0x4e] as const;
 
 /** The smallest DHCPDISCOVER (RFC 2131 §2, RFC 2132 §9.6) of a made-up machine. */
-export function discoverPacket(): Buffer {
+function discoverPacket(): Buffer {
   const packet = Buffer.alloc(300);
   packet.set([1, 1, 6, 0]); // BOOTREQUEST, Ethernet, 6-byte address
   randomBytes(4).copy(packet, 4);

@@ -9,7 +9,7 @@ export interface ServedVlan {
 }
 
 /** A VLAN is served on the interface whose address lies in one of its subnets; null = this rack is not on it. */
-export function interfaceOfVlan(vlan: SnapshotVlan, addresses: readonly HostAddress[]): HostAddress | null {
+function interfaceOfVlan(vlan: SnapshotVlan, addresses: readonly HostAddress[]): HostAddress | null {
   for (const subnet of vlan.subnets) {
     const address = addresses.find((host) => cidrContains(subnet.cidr, host.address));
     if (address) return address;

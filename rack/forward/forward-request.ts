@@ -26,7 +26,7 @@ const HOP_BY_HOP = new Set([
 ]);
 
 /** What a machine says about itself in x-ingot-* is not believed: those names are ours. */
-export function passedHeaders(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+function passedHeaders(headers: IncomingHttpHeaders): Record<string, string | string[]> {
   const out: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined && !HOP_BY_HOP.has(name) && !name.startsWith('x-ingot-')) out[name] = value;

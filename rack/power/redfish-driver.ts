@@ -95,7 +95,7 @@ async function onSystem<T>(
 }
 
 /** MAAS's parameter names → what the client wants. Throws PowerFailure('setting') naming the field. */
-export function redfishTarget(parameters: Parameters): RedfishTarget {
+function redfishTarget(parameters: Parameters): RedfishTarget {
   const address = parameters.power_address?.trim() ?? '';
   if (address === '') throw new PowerFailure('setting', 'power_address is empty');
   const origin = parseServiceAddress(address);

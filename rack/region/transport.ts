@@ -31,7 +31,7 @@ const LINK_PATH = '/rack/v1/link';
  * take it from the Host header, which is the machine's in what we forward; for an address it must be empty (RFC 6066 §3),
  * and Node compares the address with the certificate's.
  */
-export function pinnedTls({ host, ca }: { host: string; ca: string }) {
+function pinnedTls({ host, ca }: { host: string; ca: string }) {
   return { ca, servername: isIP(host) === 0 ? host : '', rejectUnauthorized: true, minVersion: 'TLSv1.3' } as const;
 }
 

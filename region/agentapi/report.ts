@@ -43,7 +43,7 @@ const STATUS_WORD: Record<number, string> = {
 };
 
 /** Decodes a stream and cuts out its middle when it is too long. */
-export function boundedStream(base64: string): Buffer {
+function boundedStream(base64: string): Buffer {
   const whole = Buffer.from(base64, 'base64');
   if (whole.length <= STREAM_BYTES) return whole;
   const cut = Buffer.from(`\n… ${whole.length - STREAM_BYTES} bytes left out …\n`);

@@ -5,7 +5,7 @@ import type { Tables } from '../store/schema.ts';
 type Db = Kysely<Tables> | Transaction<Tables>;
 
 /** Most evidence that one attempt keeps. What comes after is counted by nobody and dropped. */
-export const EVIDENCE_PER_ATTEMPT = 2000;
+const EVIDENCE_PER_ATTEMPT = 2000;
 /** Evidence of machines that nobody knows (yet) is kept for a day, and never more than this. */
 const UNATTACHED_ROWS = 20_000;
 

@@ -67,11 +67,6 @@ export const BUILTIN_SCRIPTS: readonly BuiltinScript[] = [
   },
 ];
 
-/** Name or tag of a built-in script of that kind. APIs check a caller's choice with it. */
-export function isKnownScript(kind: BuiltinScript['kind'], nameOrTag: string): boolean {
-  return nameOrTag === 'none' || chosen(kind, [nameOrTag]).length > 0;
-}
-
 function chosen(kind: BuiltinScript['kind'], words: readonly string[]): BuiltinScript[] {
   return BUILTIN_SCRIPTS.filter(
     (script) => script.kind === kind && words.some((word) => word === script.name || script.tags.includes(word)),

@@ -9,7 +9,7 @@ type Db = Kysely<Tables> | Transaction<Tables>;
  * The rack that shall speak to a machine's BMC: a connected one, rather the primary of the VLAN the machine boots in.
  * Null when no rack is connected.
  */
-export async function chooseRack(db: Db, machineId: number): Promise<string | null> {
+async function chooseRack(db: Db, machineId: number): Promise<string | null> {
   const { rows } = await sql<{ rack_id: string }>`
     SELECT l.rack_id FROM rack_links l
     LEFT JOIN machines m ON m.id = ${machineId}

@@ -22,7 +22,7 @@ const ANIMALS = (
 const pick = (words: readonly string[]): string => words[randomInt(words.length)] ?? 'nameless';
 
 /** "calm-fox": about 17,000 names. */
-export const randomHostname = (): string => `${pick(ADJECTIVES)}-${pick(ANIMALS)}`;
+const randomHostname = (): string => `${pick(ADJECTIVES)}-${pick(ANIMALS)}`;
 
 /** A made-up name that no machine has; with a number behind it once two-word names run short. */
 export async function freeHostname(isTaken: (name: string) => Promise<boolean>): Promise<string> {

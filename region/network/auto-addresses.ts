@@ -36,7 +36,7 @@ export async function claimAddresses(trx: Transaction<Tables>, machineId: number
  * Takes the next free address of a subnet and returns the id of its span. Lock the subnet's row before. Throws Refused
  * when the subnet is full.
  */
-export async function allocateAddress(
+async function allocateAddress(
   trx: Transaction<Tables>,
   subnetId: number,
   kind: 'auto' | 'sticky' | 'user-reserved',

@@ -9,7 +9,7 @@ import { type NotSigned, whoSigned } from './forwarded.ts';
  * The request came over one of our unix sockets. They lie in DIR/run with mode 0600, so whoever can connect could read
  * the database anyway.
  */
-export function isLocalPeer(request: IncomingMessage): boolean {
+function isLocalPeer(request: IncomingMessage): boolean {
   const { socket } = request;
   // TLS comes over the network alone, whatever its wrapped handle still knows of its addresses.
   if (socket instanceof TLSSocket) return false;

@@ -29,7 +29,7 @@ interface Row {
 }
 
 /** "(xid,id)" → position; null for any other text. */
-export function parseCursor(text: string): Position | null {
+function parseCursor(text: string): Position | null {
   const match = /^\((\d{1,19}),(\d{1,15})\)$/.exec(text);
   return match?.[1] && match[2] ? { xid: match[1], id: Number(match[2]) } : null;
 }

@@ -11,7 +11,7 @@ export interface StreamLimits {
   heartbeatMs: number;
 }
 
-export const STREAM_LIMITS: StreamLimits = { bufferBytes: 4 * 2 ** 20, backlog: 5000, heartbeatMs: 15_000 };
+const STREAM_LIMITS: StreamLimits = { bufferBytes: 4 * 2 ** 20, backlog: 5000, heartbeatMs: 15_000 };
 
 const HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',

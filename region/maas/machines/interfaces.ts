@@ -59,7 +59,7 @@ function linkObject(all: MachineAggregates, link: LinkRow, leases: readonly Leas
 
 export const linksOf = (all: MachineAggregates, row: InterfaceRow): LinkRow[] => all.links.get(row.id) ?? [];
 
-export const leasesOf = (all: MachineAggregates, row: InterfaceRow): LeaseRow[] =>
+const leasesOf = (all: MachineAggregates, row: InterfaceRow): LeaseRow[] =>
   row.mac === null ? [] : (all.leases.get(row.mac) ?? []);
 
 /** Params are free-form JSON of ours; only scalars are shown. */

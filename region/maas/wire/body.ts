@@ -11,7 +11,7 @@ export interface Body {
   urlEncoded: boolean;
 }
 
-export const EMPTY_BODY: Body = { values: NO_VALUES, files: [], raw: Buffer.alloc(0), urlEncoded: false };
+const EMPTY_BODY: Body = { values: NO_VALUES, files: [], raw: Buffer.alloc(0), urlEncoded: false };
 
 /**
  * Decodes by content type. No content type counts as a form. JSON is flattened into the same values, so an operation

@@ -58,7 +58,7 @@ export function allocatorOf(deps: AllocatorParts): Allocator {
  * transaction. Other region processes do the same on the same machines; a row's lock decides, and who comes second
  * chooses again. Nobody is told "none" while a fitting machine is only held by somebody.
  */
-export function createAllocator({ db, door }: AllocatorParts): Allocator {
+function createAllocator({ db, door }: AllocatorParts): Allocator {
   const index = candidateIndex(db);
   // One batch at a time: the index is brought up to date by it, and the next batch gathers meanwhile.
   return batched({ size: BATCH, atOnce: 1 }, (requests) => serve(index, door, requests));
