@@ -45,9 +45,11 @@ const bombs: [string, string][] = [
  * @ends Read within a bounded time without expanding anything; commissioning goes on with the other tools.
  */
 test.each(bombs)('lshw output with %s', (_what, lshwXml) => {
-  const began = performance.now();
+  const began = process.cpuUsage();
   const facts = factsFromInventory({ ...SILENT, lshwXml });
-  expect(performance.now() - began).toBeLessThan(LIMIT_MS);
+  // Processor time: how long it takes on the clock depends on what else runs on the machine.
+  const { user, system } = process.cpuUsage(began);
+  expect((user + system) / 1000).toBeLessThan(LIMIT_MS);
   expect(facts.memoryMib).toBe(1984);
   expect(facts.warnings.filter((warning) => !warning.startsWith('lshw: '))).toEqual([]);
   expect(({} as Record<string, unknown>).size).toBeUndefined();

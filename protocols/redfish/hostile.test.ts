@@ -77,7 +77,7 @@ it('whatever JSON a service answers with, the end is a reset or a readable failu
     }),
     { seed: SEED, numRuns: 500 },
   );
-});
+}, 120_000);
 
 it('whatever an error body holds, the reason is one short line', () => {
   fc.assert(
