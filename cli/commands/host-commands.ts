@@ -28,6 +28,7 @@ export function hostCommands(program: Command, context: CliContext, run: Run): v
     .description('the rack program itself: ingot rack --help; a token for a new one: ingot rack token')
     .helpOption(false)
     .command('token')
+    .helpOption('-h, --help', 'display help for command')
     .description('a one-time token, good for 24 h; prints what to run on the host of the new rack')
     .action(
       run(async (_: unknown, command: Command) => (await import('../site/racks.ts')).rackToken(context, all(command))),
