@@ -46,7 +46,7 @@ export const bench: Bench = {
         'ms',
         one('Ingot', result.readP99Ms),
         [{ of: 'ours', is: 'at most', value: 50 }],
-        `${result.reads} reads by the native API, median ${result.readMedianMs.toFixed(1)} ms`,
+        `${result.reads} reads by the native API, ${result.readsRefused} of them refused, median ${result.readMedianMs.toFixed(1)} ms`,
       ),
       row('commission, all', 's', one('Ingot', result.seconds.commission, result.cpuSeconds.commission), []),
       row('deploy, all', 's', one('Ingot', result.seconds.deploy, result.cpuSeconds.deploy), []),

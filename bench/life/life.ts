@@ -10,6 +10,8 @@ export interface LifeResult {
   highestPssMb: number;
   simulatorMb: number;
   reads: number;
+  /** Reads that got no answer. */
+  readsRefused: number;
   readMedianMs: number;
   readP99Ms: number;
   seconds: Record<Stage, number>;
@@ -73,13 +75,14 @@ export async function life(options: LifeOptions): Promise<LifeResult> {
       cpu[stage] = (await cpuOf(simulation)) - cpuBefore;
       say(`${stage}: ${seconds[stage].toFixed(0)} s, ${cpu[stage].toFixed(0)} CPU s, ${lost.length} lost`);
     }
-    const { pssMb, simulatorMb, reads } = await meter.stop();
+    const { pssMb, simulatorMb, refused, reads } = await meter.stop();
     const at = (share: number) => reads[Math.min(reads.length - 1, Math.floor(reads.length * share))] ?? Number.NaN;
     return {
       lost,
       highestPssMb: pssMb,
       simulatorMb,
       reads: reads.length,
+      readsRefused: refused,
       readMedianMs: at(0.5),
       readP99Ms: at(0.99),
       seconds,
@@ -124,6 +127,7 @@ function startMeter(simulation: Simulation) {
   let running = true;
   let pssMb = 0;
   let simulatorMb = 0;
+  let refused = 0;
   const reads: number[] = [];
   const memory = (async () => {
     while (running) {
@@ -138,7 +142,9 @@ function startMeter(simulation: Simulation) {
       const systemId = machines[(turn * 37) % machines.length]?.systemId();
       if (systemId) {
         const began = performance.now();
-        await simulation.api.machine(systemId);
+        await simulation.api.machine(systemId).catch(() => {
+          refused += 1;
+        });
         reads.push(performance.now() - began);
       }
       await pause(READ_PAUSE_MS);
@@ -148,7 +154,7 @@ function startMeter(simulation: Simulation) {
     stop: async () => {
       running = false;
       await Promise.all([memory, reading]);
-      return { pssMb, simulatorMb, reads: reads.sort((a, b) => a - b) };
+      return { pssMb, simulatorMb, refused, reads: reads.sort((a, b) => a - b) };
     },
   };
 }

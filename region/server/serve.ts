@@ -5,6 +5,7 @@ import { refusal } from '@ingot/core/machine/catalogue.ts';
 import { decide } from '@ingot/core/machine/decide.ts';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
+import { takeMachinesInTurn } from '../agentapi/in-turn.ts';
 import { registerAgentApi } from '../agentapi/register.ts';
 import { registerNativeApi } from '../api/register.ts';
 import type { RegionDeps } from '../deps.ts';
@@ -152,6 +153,7 @@ async function application(deps: RegionDeps, webDir: string, limits: RequestLimi
   registerHealth(app, deps);
   await registerMaasDialect(app, deps);
   await registerNativeApi(app, deps);
+  takeMachinesInTurn(app);
   await registerMetadata(app, deps);
   await registerAgentApi(app, deps);
   await registerRackLink(app, deps);
