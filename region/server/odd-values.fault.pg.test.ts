@@ -9,8 +9,8 @@ import { type ServedRegion, startServedRegion } from '../testing/served-region.t
 // repeats. INGOT_FAULT_RUNS asks each operation more often.
 
 const SEED = 20260302;
-const RUNS = Number(process.env.INGOT_FAULT_RUNS ?? 10);
-const LIMIT_MS = 120_000 * Math.max(1, RUNS / 10);
+const RUNS = Number(process.env.INGOT_FAULT_RUNS ?? 6);
+const LIMIT_MS = 300_000 * Math.max(1, RUNS / 10);
 
 let region: ServedRegion;
 beforeAll(async () => {
