@@ -34,11 +34,15 @@ async function main(): Promise<void> {
   const session = await openSession(client, boot.ticket);
   token = session.token;
   say(`session for ${session.machine ?? 'an unknown machine'}: ${session.kind}`);
-  const inventory = once(collectInventory);
-  const facts = once(async () => factsFromInventory(await inventory()));
   void allowSsh(session.sshKeys, say);
   const reporter = startReporter(client, say);
-  await work({ boot, client, reporter, inventory, facts });
+  await work({ boot, client, reporter, ...looking() });
+}
+
+/** What the machine consists of, looked at when it is first asked for. */
+function looking(): Pick<Workplace, 'inventory' | 'facts'> {
+  const inventory = once(collectInventory);
+  return { inventory, facts: once(async () => factsFromInventory(await inventory())) };
 }
 
 /** Work that is done at the first call; later calls get the same. */
@@ -50,7 +54,8 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   };
 }
 
-async function work(place: Workplace): Promise<void> {
+async function work(first: Workplace): Promise<void> {
+  let place = first;
   for (;;) {
     const task = await nextTask(place.client);
     if (task === null) continue;
@@ -62,7 +67,11 @@ async function work(place: Workplace): Promise<void> {
       place.reporter.stop();
       return leave(next);
     }
-    if (next === 'stay') await sleep(STAY_PAUSE_MS);
+    if (next === 'stay') {
+      await sleep(STAY_PAUSE_MS);
+      // Work may come much later (fast track): by then a disk may have been pulled.
+      place = { ...place, ...looking() };
+    }
   }
 }
 

@@ -74,10 +74,10 @@ async function installSystem(task: Extract<Task, { kind: 'install' }>, place: Wo
   const start = performance.now();
   const { client, reporter } = place;
   const steps = reportedSteps(reporter.report, task.resultId, reporter.say);
-  const outcome = await install(task.plan, place.boot.rack, steps);
+  const outcome = await install(task.plan, place.boot.rack, steps, { kexec: task.kexec === true });
   await client.result(task.resultId, closing(outcome.ok, steps.text(), start));
   return outcome.ok
-    ? { outcome: 'ok', code: null, message: null, bmc: null }
+    ? { outcome: 'ok', code: null, message: null, bmc: null, kexec: outcome.kexec }
     : { outcome: 'failed', code: outcome.code, message: outcome.message, bmc: null };
 }
 

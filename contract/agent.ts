@@ -111,7 +111,13 @@ export const Task = z.discriminatedUnion('kind', [
     bmc: z.object({ user: z.string(), privilege: z.string(), cipherSuite: z.string(), kg: z.string() }).nullable(),
   }),
   z.object({ kind: z.literal('erase'), secure: z.boolean(), quick: z.boolean(), resultId: z.number().int() }),
-  z.object({ kind: z.literal('install'), plan: InstallPlan, resultId: z.number().int() }),
+  z.object({
+    kind: z.literal('install'),
+    plan: InstallPlan,
+    resultId: z.number().int(),
+    /** Start the installed kernel by kexec; where that cannot be, reset and say so. */
+    kexec: z.boolean().optional(),
+  }),
   z.object({ kind: z.literal('rescue') }),
   z.object({ kind: z.literal('leave'), next: z.enum(['poweroff', 'reboot', 'stay']) }),
 ]);
@@ -202,6 +208,8 @@ export const Done = z.object({
   code: z.string().nullable(),
   message: z.string().max(4096).nullable(),
   bmc: BmcReport.nullable(),
+  /** Of an installation: its kernel is loaded, `reboot` will start it without a reset. */
+  kexec: z.boolean().optional(),
 });
 export type Done = z.infer<typeof Done>;
 

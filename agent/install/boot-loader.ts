@@ -31,7 +31,7 @@ export async function installBootLoader(plan: InstallPlan, disk: string, target:
 }
 
 /** Versions with both kernel and initrd, newest first. */
-async function kernels(target: string): Promise<{ kernel: string; initrd: string }[]> {
+export async function kernels(target: string): Promise<{ kernel: string; initrd: string }[]> {
   const names = await readdir(join(target, 'boot'));
   const found = names
     .filter((name) => name.startsWith('vmlinuz-') && names.includes(name.replace('vmlinuz-', 'initrd.img-')))

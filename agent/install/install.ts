@@ -8,20 +8,30 @@ import { mustRun, runTool } from '../tool.ts';
 import { installBootLoader } from './boot-loader.ts';
 import { fitToDisk, mountRoot, registerDiskLoader, writeDiskImage } from './formats/disk-image.ts';
 import { unpackSquashfs } from './formats/squashfs.ts';
+import { loadInstalledKernel } from './kexec.ts';
 import { makeFilesystems, writePartitions } from './partition.ts';
 import { inStep, StepFailed } from './step.ts';
 import { findTargetDisk, partitionPath } from './target-disk.ts';
 import { writeTargetFiles } from './target-files.ts';
 import { type StreamInput, unpackImage } from './unpack.ts';
 
-export type InstallOutcome = { ok: true } | { ok: false; code: Code; message: string };
+/** `kexec`: the installed kernel is loaded, to be started without a reset. */
+export type InstallOutcome = { ok: true; kexec: boolean } | { ok: false; code: Code; message: string };
 
 const TARGET = '/mnt';
 /** Of the ephemeral system, for programs run inside the installed one. */
 const BOUND = ['dev', 'proc', 'sys'];
 
-/** Write the system: disk, partitions, file systems, image, files, boot loader, unmount. Each is a reported step. */
-export async function install(plan: InstallPlan, rack: string, steps: Steps): Promise<InstallOutcome> {
+/**
+ * Write the system: disk, partitions, file systems, image, files, boot loader, with `kexec` the load of its kernel, unmount.
+ * Each is a reported step; that the kernel could not be loaded fails that step alone.
+ */
+export async function install(
+  plan: InstallPlan,
+  rack: string,
+  steps: Steps,
+  { kexec }: { kexec: boolean },
+): Promise<InstallOutcome> {
   try {
     const disk = await steps.run('disk', async () => {
       await devicesSettled();
@@ -31,11 +41,12 @@ export async function install(plan: InstallPlan, rack: string, steps: Steps): Pr
       return found.path;
     });
     await (plan.image.format === 'raw.zst' ? putDiskImage : putTree)({ plan, disk, rack, steps });
+    const loaded = kexec && (await loadInstalledKernel(plan, TARGET, steps));
     await inStep('sync', steps, async () => {
       await unmountAll();
       await mustRun('blockdev', ['--flushbufs', disk], { timeoutSeconds: 600 });
     });
-    return { ok: true };
+    return { ok: true, kexec: loaded };
   } catch (error) {
     await unmountAll();
     const message = error instanceof Error ? error.message : String(error);

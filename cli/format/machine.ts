@@ -19,7 +19,11 @@ export function summary(machine: MachineDetail, now: number, colours: Palette): 
   if (machine.errorDescription !== '') facts.push(['error', colours.red(machine.errorDescription)]);
   if (machine.waitingFor) {
     const { code, deadline } = machine.waitingFor;
-    facts.push(['waiting for', `${code}, gives up ${relative(Date.parse(deadline), now)}`]);
+    const until = relative(Date.parse(deadline), now);
+    facts.push([
+      'waiting for',
+      code === 'fast-track' ? `more work (fast track), goes off ${until}` : `${code}, gives up ${until}`,
+    ]);
   }
   const title = `${colours.bold(machine.fqdn)} (${machine.systemId})`;
   return `${[title, ...facts.map(([name, value]) => `  ${name.padEnd(12)}${value}`)].join('\n')}\n`;

@@ -29,7 +29,7 @@ export async function waitForWork(session: Session, begun: MachineView, timeoutM
         if (machine.attempt.endedAt === null) followed.add(machine.attempt.id);
         if (followed.has(machine.attempt.id)) display.show(machine.hostname, machine.attempt, Date.now());
       }
-      if (machine.attempt?.endedAt !== null && machine.waitingFor === null) break;
+      if (machine.attempt?.endedAt !== null && isAtRest(machine)) break;
       if (Date.now() >= deadline) throw tooLong(machine, timeoutMs);
       if (await interrupted.within(POLL_MS)) {
         display.done();
@@ -97,4 +97,9 @@ function onInterrupt(): { within(ms: number): Promise<boolean>; stop(): void } {
       }),
     stop: () => process.off('SIGINT', listener),
   };
+}
+
+/** Nothing of it goes on: a machine that stays on for more work (fast track) is at rest. */
+function isAtRest({ waitingFor }: MachineView): boolean {
+  return waitingFor === null || waitingFor.code === 'fast-track';
 }

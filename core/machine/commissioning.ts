@@ -11,8 +11,8 @@ import {
   setOwner,
   setStatus,
   settle,
-  wantBoot,
 } from './draft.ts';
+import { beginWork, keepUp } from './fast-track.ts';
 import { check } from './guards.ts';
 import type { Command, DecideContext, Decision, MachineState } from './model.ts';
 import { STATUS_LABELS } from './status.ts';
@@ -57,8 +57,8 @@ function start(machine: MachineState, command: CommissionCommand, context: Decid
   effect(draft, { type: 'prepare-commissioning', ...clear });
   setStatus(draft, 'COMMISSIONING');
   setOwner(draft, ownerOf(command.actor) ?? draft.machine.owner);
-  openAttempt(draft, 'commission', 'power');
-  wantBoot(draft);
+  // Who may log in is settled when the agent's session begins.
+  beginWork(draft, 'commission', draft.machine.enableSsh);
   return settle(draft);
 }
 
@@ -82,6 +82,7 @@ export function enlisted(
   const opened = draft.machine.attempt;
   if (opened !== null) draft.machine.attempt = { ...opened, agentSeen: true };
   endAttempt(draft, 'passed');
+  keepUp(draft);
   emit(draft, 'NEW', 'INFO', command.actor.kind === 'rack' ? `through rack ${command.actor.rackId}` : '');
   return settle(draft);
 }

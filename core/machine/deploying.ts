@@ -6,16 +6,15 @@ import {
   emit,
   endAttempt,
   enterPhase,
-  openAttempt,
   openAttemptOf,
   ownerOf,
   request,
   setOwner,
   setStatus,
   settle,
-  wantBoot,
 } from './draft.ts';
 import { fail } from './failing.ts';
+import { beginWork } from './fast-track.ts';
 import { check } from './guards.ts';
 import type { Actor, Command, DecideContext, Decision, MachineState, Refusal } from './model.ts';
 
@@ -74,17 +73,23 @@ export function deploy(
   if (!draft.machine.ephemeralDeploy) effect(draft, { type: 'create-script-set', kind: 'installation' });
   effect(draft, { type: 'claim-addresses' });
   effect(draft, { type: 'create-instance-token' });
-  openAttempt(draft, 'deploy', 'power');
-  wantBoot(draft);
+  beginWork(draft, 'deploy', draft.machine.ephemeralDeploy);
   return settle(draft);
 }
 
+/** What the phase `reboot` says of itself. */
+export const KEXEC = 'By kexec: the agent starts the installed kernel itself, without a reset';
+
 /** The system is on the disk. From here a network boot is answered "boot your disk". */
-export function markInstalled(draft: Draft): void {
+export function markInstalled(draft: Draft, kexec = false): void {
   if (!draft.machine.ephemeralDeploy) draft.machine.netboot = false;
   emit(draft, 'NODE_INSTALLATION_FINISHED', 'DEBUG');
-  emit(draft, 'REBOOTING', 'INFO');
+  emit(draft, 'REBOOTING', 'INFO', kexec ? 'by kexec' : '');
   enterPhase(draft, 'reboot');
+  const open = openAttemptOf(draft.machine);
+  if (!kexec || open === null) return;
+  const lastEvidence = { kind: 'agent.kexec', text: KEXEC, at: draft.context.now };
+  draft.machine.attempt = { ...open, lastEvidence };
 }
 
 export function installed(
@@ -97,7 +102,7 @@ export function installed(
     return { ok: true, machine, events: [], effects: [], note: 'stale' };
   }
   if (!machine.netboot) return { ok: true, machine, events: [], effects: [], note: 'no-op' };
-  markInstalled(draft);
+  markInstalled(draft, command.kexec);
   return settle(draft);
 }
 

@@ -34,6 +34,9 @@ export function begin(machine: MachineState, context: DecideContext): Draft {
   return { machine: { ...machine }, events: [], effects: [], closed: null, context };
 }
 
+/** Code of the wait for more work, while the machine stays on: see fast-track.ts. */
+export const FAST_TRACK = 'fast-track';
+
 /** Statuses whose change is told to people by an event of its own. */
 const STATUS_EVENTS: readonly Status[] = [
   'NEW',
@@ -235,7 +238,9 @@ function waitingOf(draft: Draft): MachineState['waitingFor'] {
     const deadline = open.deadline ?? open.phaseSince + limitOf(open.phase, context.phaseLimits);
     return { code, since: open.phaseSince, deadline };
   }
-  if (machine.powerWant === null) return null;
+  if (machine.powerWant === null) {
+    return machine.waitingFor?.code === FAST_TRACK && machine.powerState !== 'off' ? machine.waitingFor : null;
+  }
   // A want outside an attempt (power off after a failure, a person's power-on) is a wait like any other.
   const phase = machine.powerWant === 'off' ? 'power-off' : 'power';
   if (machine.waitingFor?.code === phase) return machine.waitingFor;

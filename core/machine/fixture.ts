@@ -101,6 +101,7 @@ export function machineIn(status: Status, over: Partial<MachineState> = {}): Mac
       rackConnected: true,
       bootServiceDown: null,
       diskTooSmall: null,
+      agentWaiting: false,
     },
     ...over,
   };

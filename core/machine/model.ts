@@ -132,6 +132,8 @@ export interface MachineFacts {
   bootServiceDown: { rack: string; service: string; detail: string } | null;
   /** Why the disk to install on cannot hold a system; null when it can, or when there is none. */
   diskTooSmall: string | null;
+  /** An agent that was told to stay has asked for work within its polling time. */
+  agentWaiting: boolean;
 }
 
 export type Actor =
@@ -234,7 +236,13 @@ export type Command =
       testing?: boolean;
     }
   /** Installer wrote the system and will reboot: next network boot is local. */
-  | { type: 'installed'; actor: Actor; attemptId: number }
+  | {
+      type: 'installed';
+      actor: Actor;
+      attemptId: number;
+      /** The agent starts it itself, without a reset. */
+      kexec?: boolean;
+    }
   /** The deployed system read its user-data with its instance token. */
   | { type: 'instance-user-data'; actor: Actor }
   /** cloud-init's top-level finish of modules-final, or a failing top-level finish. */
@@ -272,7 +280,11 @@ export type Effect =
   | { type: 'create-instance-token' }
   | { type: 'revoke-instance-token' }
   | { type: 'clear-owner-data' }
-  | { type: 'delete-machine' };
+  | { type: 'delete-machine' }
+  /** The agent that was told to stay works for the attempt that was just opened. */
+  | { type: 'hand-over-agent' }
+  /** Whatever agent works for the open attempt is not listened to any more. */
+  | { type: 'dismiss-agent' };
 
 export type Decision =
   | {
@@ -295,6 +307,8 @@ export interface DecideContext {
   settings: { eraseOnRelease: boolean; secureErase: boolean; quickErase: boolean };
   /** Longest time a phase may take, ms, by phase; core has defaults. */
   phaseLimits?: Partial<Record<string, number>>;
+  /** How long a machine stays on for more work, ms (setting fast_track); 0 or none: it is switched off at once. */
+  fastTrackMs?: number;
 }
 
 /** Signature of the door's question: see decide.ts. */

@@ -12,6 +12,7 @@ import {
   wantPower,
 } from './draft.ts';
 import { fail, revertStart } from './failing.ts';
+import { bootInstead, isHandedOver } from './fast-track.ts';
 import { check } from './guards.ts';
 import type {
   Command,
@@ -98,6 +99,8 @@ export function powerObserved(machine: MachineState, command: Of<'power-observed
   }
   const draft = begin(machine, context);
   observe(draft, command.state);
+  const open = openAttemptOf(draft.machine);
+  if (command.state === 'off' && open !== null && isHandedOver(open)) bootInstead(draft, 'The machine was seen off');
   return settle(draft);
 }
 

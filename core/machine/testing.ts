@@ -6,15 +6,14 @@ import {
   effect,
   emit,
   endAttempt,
-  openAttempt,
   ownerOf,
   request,
   setOwner,
   setStatus,
   settle,
-  wantBoot,
   wantPower,
 } from './draft.ts';
+import { beginWork, keepUp } from './fast-track.ts';
 import { check } from './guards.ts';
 import type { Command, DecideContext, Decision, MachineState } from './model.ts';
 import type { Status } from './status.ts';
@@ -34,8 +33,7 @@ export function test(
   draft.machine.enableSsh = command.enableSsh ?? false;
   setStatus(draft, 'TESTING');
   if (draft.machine.owner === null) setOwner(draft, ownerOf(command.actor));
-  openAttempt(draft, 'test', 'power');
-  wantBoot(draft);
+  beginWork(draft, 'test', draft.machine.enableSsh);
   return settle(draft);
 }
 
@@ -56,7 +54,7 @@ export function passed(draft: Draft, next: Status): void {
     // Its own system runs again only after a reset, now that a network boot answers "boot your disk".
     wantPower(draft, 'cycle');
   } else if (draft.machine.enableSsh) dropWant(draft);
-  else wantPower(draft, 'off');
+  else if (!keepUp(draft)) wantPower(draft, 'off');
 }
 
 export function overrideFailedTesting(

@@ -1,6 +1,7 @@
 import { type Code, failure } from './catalogue.ts';
 import { begin, type Draft, dropWant, emit, endAttempt, openAttemptOf, settle } from './draft.ts';
 import { fail } from './failing.ts';
+import { bootInstead, isHandedOver, isKeptUp, letGo } from './fast-track.ts';
 import type { Attempt, Command, DecideContext, Decision, Failure, MachineState } from './model.ts';
 import { type PhaseClass, phaseClass } from './phases.ts';
 
@@ -33,7 +34,13 @@ export function deadline(
   const draft = begin(machine, context);
   const open = openAttemptOf(machine);
   if (open === null) {
-    forgetWant(draft);
+    if (isKeptUp(machine)) letGo(draft);
+    else forgetWant(draft);
+    return settle(draft);
+  }
+  if (isHandedOver(open)) {
+    const seconds = Math.round((context.now - open.phaseSince) / 1000);
+    bootInstead(draft, `The agent that had stayed on did not begin within ${seconds} s`);
     return settle(draft);
   }
   const why = stuckAt(machine, open, context.now);

@@ -181,10 +181,11 @@ export function createFleetMachine(site: Site, hardware: FleetHardware, fault: F
     await boot.pause('agent');
     connection.trust(parameter('ingot.agent'), parameter('ingot.pin'));
     const ticket = parameter('ingot.ticket');
-    const { next, disk, machine: enlisted } = await runAgent(boot, ticket);
+    const { next, disk, kexec, machine: enlisted } = await runAgent(boot, ticket);
     systemId = enlisted ?? machineOfTicket(ticket) ?? systemId;
     if (disk !== null) written = disk === 'erased' ? null : disk;
-    return next === 'poweroff' ? 'off' : 'reboot';
+    if (next === 'poweroff') return 'off';
+    return kexec && written !== null ? bootDisk(boot, written) : 'reboot';
   }
 
   async function bootDisk(boot: Boot, plan: InstallPlan): Promise<never> {

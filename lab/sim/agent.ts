@@ -21,6 +21,8 @@ export interface AgentEnd {
   next: 'poweroff' | 'reboot';
   /** What was written to the disk in this boot; 'erased' when it was wiped. */
   disk: InstallPlan | 'erased' | null;
+  /** The installed kernel is loaded: it starts by kexec, past the firmware. */
+  kexec: boolean;
   /** The region's name for the machine, when it enlisted. */
   machine: string | null;
 }
@@ -31,7 +33,7 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
   const headers = (): Record<string, string> => (token === '' ? {} : { authorization: `Bearer ${token}` });
   const post = (path: string, body: unknown) => ask(boot, 'POST', `/agent/v1/${path}`, headers, body);
   const report = async (progress: Progress) => void (await post('progress', progress));
-  const end: AgentEnd = { next: 'poweroff', disk: null, machine: null };
+  const end: AgentEnd = { next: 'poweroff', disk: null, kexec: false, machine: null };
   const { visible } = boot;
   let begun = 0;
 
@@ -125,7 +127,8 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
           return done(failed('install.step_failed', `${name}: input/output error`));
         }
         end.disk = task.plan;
-        return done();
+        end.kexec = task.kexec === true && (await step('kexec', task.resultId));
+        return done({ kexec: end.kexec });
       case 'rescue':
         await report({ kind: 'step', name: 'rescue', state: 'finished', seconds: 0 });
         return 'stay';

@@ -181,11 +181,11 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
     fetched('root image', image.squashfs);
     await boot.pause();
     await stopsAt('agent', boot.signal);
-    const { next, disk } = await runAgent(boot, ticket);
+    const { next, disk, kexec } = await runAgent(boot, ticket);
     if (disk !== null) written = disk === 'erased' ? null : disk;
     if (next === 'poweroff') return 'off';
     await stopsAt('reboot', boot.signal);
-    return 'reboot';
+    return kexec && written !== null ? bootDisk(boot, written) : 'reboot';
   }
 
   async function bootDisk(boot: Boot, plan: InstallPlan): Promise<never> {

@@ -1,7 +1,10 @@
 import type { Done, DoneReply } from '@ingot/contract/agent.ts';
 import { failure, isCode } from '@ingot/core/machine/catalogue.ts';
+import { KEXEC } from '@ingot/core/machine/deploying.ts';
+import { FAST_TRACK } from '@ingot/core/machine/draft.ts';
 import type { Failure } from '@ingot/core/machine/model.ts';
 import type { RegionDeps } from '../deps.ts';
+import { appendEvidence } from '../evidence/rows.ts';
 import { RESULT_STATUS, type SetKind } from '../lifecycle/result-status.ts';
 import { storeBmc } from './bmc.ts';
 import { type AgentMachine, machineForAgent } from './machine-rows.ts';
@@ -35,9 +38,9 @@ function failedScripts(rows: readonly ResultRow[], code: 'script.failed' | 'test
 
 type Next = DoneReply['next'];
 
-/** Whoever may log in keeps the machine; otherwise it goes off, as the lifecycle wants it to. */
+/** Whoever may log in keeps the machine, and so does a fast track; otherwise it goes off, as the lifecycle wants it to. */
 function leaving(machine: AgentMachine): Next {
-  return machine.row.enable_ssh ? 'stay' : 'poweroff';
+  return machine.row.enable_ssh || machine.row.waiting_code === FAST_TRACK ? 'stay' : 'poweroff';
 }
 
 async function close(
@@ -71,7 +74,7 @@ async function scriptsDone(deps: RegionDeps, machine: AgentMachine, attemptId: n
   const after = await machineForAgent(deps.db, machine.systemId);
   if (after?.status === 'TESTING') return 'task';
   // A tested machine with a system of its own is power-cycled back into it.
-  return after?.status === 'DEPLOYED' ? 'stay' : leaving(machine);
+  return after?.status === 'DEPLOYED' ? 'stay' : leaving(after ?? machine);
 }
 
 /** The closing word counts for results that the agent reported no outcome of. */
@@ -97,7 +100,12 @@ async function installDone(deps: RegionDeps, machine: AgentMachine, attemptId: n
     await close(deps, machine, attemptId, { failure: reportedFailure(done), failed: true });
     return leaving(machine);
   }
-  await deps.door.apply(machine.systemId, { type: 'installed', actor: { kind: 'agent' }, attemptId });
+  const kexec = done.kexec === true;
+  await deps.door.apply(machine.systemId, { type: 'installed', actor: { kind: 'agent' }, attemptId, kexec });
+  if (kexec) {
+    const seen = { attemptId, systemId: machine.systemId, mac: '', agoMs: 0, phase: 'reboot' };
+    await appendEvidence(deps.db, [{ ...seen, kind: 'agent.kexec', text: KEXEC, data: {} }]);
+  }
   return 'reboot';
 }
 

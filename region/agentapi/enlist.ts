@@ -1,5 +1,6 @@
 import type { Enlist, EnlistReply, Inventory } from '@ingot/contract/agent.ts';
 import { factsFromInventory } from '@ingot/core/hardware/facts.ts';
+import { FAST_TRACK } from '@ingot/core/machine/draft.ts';
 import { sql, type Transaction } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { attachEvidence } from '../evidence/rows.ts';
@@ -105,8 +106,8 @@ export async function takeEnlistment(
 ): Promise<Enlisted> {
   if (session.closing !== null && session.systemId !== null) {
     const machine = await machineForAgent(deps.db, session.systemId);
-    if (machine)
-      return { ok: true, reply: { machine: machine.systemId, hostname: machine.hostname, next: 'poweroff' } };
+    const next = session.closing === 'stay' ? 'stay' : 'poweroff';
+    if (machine) return { ok: true, reply: { machine: machine.systemId, hostname: machine.hostname, next } };
   }
   const report = await readReport(deps, enlist, from);
   if (isRefusal(report)) return { ok: false, refusal: report };
@@ -150,6 +151,7 @@ export async function takeEnlistment(
   if (attemptId !== null) await attachEvidence(deps.db, { attemptId, systemId: stored.systemId }, report.macs);
   // Also for a machine that is refreshed, and to say on the attempt why a BMC is not used.
   if (enlist.bmc) await storeBmc(deps, stored.systemId, attemptId, enlist.bmc);
-  await rememberClosing(deps.db, session, 'poweroff');
-  return { ok: true, reply: { machine: stored.systemId, hostname: stored.hostname, next: 'poweroff' } };
+  const next = applied.machine.waitingFor?.code === FAST_TRACK ? 'stay' : 'poweroff';
+  await rememberClosing(deps.db, session, next);
+  return { ok: true, reply: { machine: stored.systemId, hostname: stored.hostname, next } };
 }

@@ -103,5 +103,5 @@ export async function installTask(
       .join(' '),
     newUuid: randomUUID,
   });
-  return { kind: 'install', plan, resultId: log.id };
+  return { kind: 'install', plan, resultId: log.id, ...(settings.kexec ? { kexec: true } : {}) };
 }

@@ -11,6 +11,8 @@ export interface AgentMachine {
   status: Status;
   /** Open attempt; null when none is open. */
   attemptId: number | null;
+  /** The open attempt has heard of its agent. */
+  agentSeen: boolean;
   /** People may log in to the ephemeral system by SSH. */
   sshAllowed: boolean;
   /** Owner's keys. */
@@ -29,7 +31,7 @@ export async function machineForAgent(db: Db, systemId: string): Promise<AgentMa
       ? undefined
       : await db
           .selectFrom('attempts')
-          .select('id')
+          .select(['id', 'agent_seen'])
           .where('id', '=', row.attempt_id)
           .where('ended', 'is', null)
           .executeTakeFirst();
@@ -44,6 +46,7 @@ export async function machineForAgent(db: Db, systemId: string): Promise<AgentMa
     // Only the door writes this column, from core's names.
     status: row.status as Status,
     attemptId: open?.id ?? null,
+    agentSeen: open?.agent_seen ?? false,
     sshAllowed: row.enable_ssh || RESCUE.includes(row.status),
     sshKeys: keys.map(({ key }) => key),
     row,

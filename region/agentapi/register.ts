@@ -9,6 +9,7 @@ import { type AgentRefusal, badRequest, NOT_FORWARDED, refusedFor, SESSION_UNKNO
 import { takeDone } from './done.ts';
 import { takeEnlistment } from './enlist.ts';
 import { type AgentMachine, machineForAgent } from './machine-rows.ts';
+import { noteBegun } from './note-begun.ts';
 import { noteEnlistProgress, takeOutcome, takeProgress } from './report.ts';
 import { type AgentSession, findSession, spendTicket } from './session-rows.ts';
 import { takeInventory } from './take-inventory.ts';
@@ -119,6 +120,7 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
         if (isRefusal(at)) return refuse(reply, at);
         const body = schema.safeParse(request.body);
         if (!body.success) return refuse(reply, badRequest(body.error.message.slice(0, 2000)));
+        await noteBegun(deps, at);
         const refusal = await take(at, body.data, request);
         return refusal ? refuse(reply, refusal) : reply.code(204).send();
       });
@@ -135,6 +137,7 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
       }
       const at = working(agent);
       if (isRefusal(at)) return refuse(reply, at);
+      if (body.data.kind !== 'heartbeat') await noteBegun(deps, at);
       const refusal = await takeProgress(deps, at.machine, at.attemptId, body.data);
       if (refusal) return refuse(reply, refusal);
       // The rescue system has no end that it could report: that it is up is the end of entering it.
@@ -168,6 +171,7 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
         return refuse(reply, badRequest('An enlistment ends with its report.'));
       const body = Done.safeParse(request.body);
       if (!body.success) return refuse(reply, badRequest(body.error.message));
+      if (machine.attemptId === session.attemptId) await noteBegun(deps, { machine, session });
       return reply.send(await takeDone(deps, session, machine, session.attemptId, body.data));
     });
 

@@ -91,7 +91,12 @@ export async function ticketIsUsed(db: Db, nonce: string): Promise<boolean> {
 }
 
 /** The open session of a bearer token, or null. */
-export async function findSession(db: Db, token: string): Promise<AgentSession | null> {
+export function findSession(db: Db, token: string): Promise<AgentSession | null> {
+  return sessionNow(db, hashOf(token));
+}
+
+/** What has become of a session meanwhile; null when it has ended. */
+export async function sessionNow(db: Db, tokenHash: Buffer): Promise<AgentSession | null> {
   const row = await db
     .selectFrom('agent_sessions')
     .leftJoin('attempts', 'attempts.id', 'agent_sessions.attempt_id')
@@ -107,7 +112,7 @@ export async function findSession(db: Db, token: string): Promise<AgentSession |
       'agent_sessions.closing',
       'attempts.ended',
     ])
-    .where('token_hash', '=', hashOf(token))
+    .where('token_hash', '=', tokenHash)
     .where('expires', '>', sql<Date>`now()`)
     .where((eb) =>
       eb.or([
@@ -156,7 +161,33 @@ export async function spendTicket(db: Db, session: AgentSession): Promise<void> 
 }
 
 export async function rememberClosing(db: Db, session: AgentSession, closing: Closing | null): Promise<void> {
-  await db.updateTable('agent_sessions').set({ closing }).where('token_hash', '=', session.tokenHash).execute();
+  await db
+    .updateTable('agent_sessions')
+    .set({ closing, asked: null })
+    .where('token_hash', '=', session.tokenHash)
+    .execute();
+}
+
+/** It was told to stay and asks for work: it has heard that, so the session may be handed other work. */
+export async function noteAsked(db: Db, session: AgentSession): Promise<void> {
+  await db
+    .updateTable('agent_sessions')
+    .set({ asked: sql<Date>`now()` })
+    .where('token_hash', '=', session.tokenHash)
+    .where('closing', '=', 'stay')
+    .execute();
+}
+
+/** Holds the session's row, if it has not ended, until the transaction does. */
+export async function holdSession(trx: Transaction<Tables>, session: AgentSession): Promise<boolean> {
+  const row = await trx
+    .selectFrom('agent_sessions')
+    .select('nonce')
+    .where('token_hash', '=', session.tokenHash)
+    .where('attempt_id', '=', session.attemptId)
+    .forShare()
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** The machine that an enlistment has become. */

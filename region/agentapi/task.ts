@@ -1,4 +1,5 @@
 import type { ScriptItem, Task } from '@ingot/contract/agent.ts';
+import { FAST_TRACK } from '@ingot/core/machine/draft.ts';
 import type { RegionDeps } from '../deps.ts';
 import { readSettings } from '../store/settings.ts';
 import { type InstallRefused, installTask } from './install-task.ts';
@@ -58,6 +59,17 @@ async function release(deps: RegionDeps, machine: AgentMachine): Promise<Task> {
 }
 
 /**
+ * What an idle agent hears: nothing yet, or at the end of a fast track to switch itself off. Where a BMC does that too,
+ * only once it is wanted; who may log in, or waits for his own system to be started, stays.
+ */
+function whileStaying({ row, status, attemptId }: AgentMachine): Task | null {
+  const busy = attemptId !== null || row.enable_ssh || status === 'DEPLOYED';
+  if (busy || row.waiting_code === FAST_TRACK) return null;
+  const byItself = row.power_type === '' || row.power_type === 'manual' || status === 'NEW';
+  return byItself || row.power_want === 'off' ? { kind: 'leave', next: 'poweroff' } : null;
+}
+
+/**
  * What the machine's agent is to do now, by the machine's status alone: after a restart of agent or region the same
  * task comes again, without the scripts that have their result. Null = nothing at the moment, ask again.
  */
@@ -68,6 +80,7 @@ export async function taskFor(
   rackUrl: string | null,
 ): Promise<Task | InstallRefused | null> {
   if (!machine) return { kind: 'enlist' };
+  if (session.attemptId === null && session.closing === 'stay') return whileStaying(machine);
   if (session.attemptId === null)
     return machine.status === 'NEW' ? { kind: 'enlist' } : { kind: 'leave', next: 'poweroff' };
   if (machine.row.attempt_id !== session.attemptId) {
@@ -76,7 +89,7 @@ export async function taskFor(
   }
   // Being in rescue mode ends the attempt of entering it.
   if (machine.status === 'RESCUE_MODE') return session.closing === 'stay' ? null : { kind: 'rescue' };
-  if (session.over) return session.closing === 'stay' ? null : { kind: 'leave', next: 'poweroff' };
+  if (session.over) return session.closing === 'stay' ? whileStaying(machine) : { kind: 'leave', next: 'poweroff' };
   switch (machine.status) {
     case 'COMMISSIONING':
       return scripts(deps, machine, 'commissioning');

@@ -1,7 +1,7 @@
 import type { Task } from '@ingot/contract/agent.ts';
 import type { RegionDeps } from '../deps.ts';
 import { machineForAgent } from './machine-rows.ts';
-import { type AgentSession, rememberClosing } from './session-rows.ts';
+import { type AgentSession, noteAsked, rememberClosing, sessionNow } from './session-rows.ts';
 import { taskFor } from './task.ts';
 
 /** The rack gives up on an answer after 100 s. */
@@ -30,13 +30,19 @@ function changeOf(deps: RegionDeps, systemId: string | null, ms: number): Promis
  */
 export async function waitForTask(
   deps: RegionDeps,
-  session: AgentSession,
+  asking: AgentSession,
   rackUrl: string | null,
   seconds: number,
   gone: () => boolean,
 ): Promise<Task | null> {
   const until = performance.now() + Math.min(Math.max(0, seconds), LONGEST_WAIT_S) * 1000;
+  // Whoever was told to stay may be handed other work, or be let go, while it waits here.
+  const stays = asking.closing === 'stay';
+  if (stays) await noteAsked(deps.db, asking);
   for (;;) {
+    const session = stays ? await sessionNow(deps.db, asking.tokenHash) : asking;
+    // Asked again, it hears that its session has ended.
+    if (session === null) return null;
     const machine = session.systemId === null ? null : await machineForAgent(deps.db, session.systemId);
     // Deleted while it waited.
     if (session.systemId !== null && !machine) return { kind: 'leave', next: 'poweroff' };

@@ -179,6 +179,7 @@ function decideContext(now: number, attemptId: number, settings: Settings): Deci
     now,
     attemptId,
     nodeTimeout: settings.node_timeout,
+    fastTrackMs: settings.fast_track * 60_000,
     phaseLimits: Object.fromEntries(Object.entries(settings.phase_limits).map(([phase, s]) => [phase, s * 1000])),
     settings: {
       eraseOnRelease: settings.enable_disk_erasing_on_release,

@@ -9,6 +9,9 @@ type Reader = Kysely<Tables> | Transaction<Tables>;
 /** A rack whose link has been silent for longer counts as away. */
 export const LINK_FRESH_SECONDS = 30;
 
+/** A waiting agent asks every 25 s; one that was silent for longer than this has gone. */
+const AGENT_FRESH_SECONDS = 35;
+
 export interface LoadedMachine {
   row: Selectable<MachinesTable>;
   state: MachineState;
@@ -139,6 +142,7 @@ interface FactsRow {
   rack: boolean;
   disk_size: number | null;
   serving: ServingRack[] | null;
+  agent_waiting: boolean;
 }
 
 async function loadFacts(db: Reader, ids: readonly number[]): Promise<Map<number, FactsRow>> {
@@ -163,7 +167,9 @@ async function loadFacts(db: Reader, ids: readonly number[]): Promise<Map<number
         FROM racks r JOIN rack_links l ON l.rack_id = r.system_id
         WHERE l.heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS})
           AND r.system_id = coalesce((SELECT v.primary_rack FROM interfaces i JOIN vlans v ON v.id = i.vlan_id
-            WHERE i.id = m.boot_interface_id), r.system_id)) AS serving
+            WHERE i.id = m.boot_interface_id), r.system_id)) AS serving,
+      EXISTS (SELECT 1 FROM agent_sessions s WHERE s.system_id = m.system_id AND s.closing = 'stay'
+        AND s.asked > now() - make_interval(secs => ${AGENT_FRESH_SECONDS}) AND s.expires > now()) AS agent_waiting
     FROM machines m WHERE m.id = ANY(${ids}::integer[])`.execute(db);
   return new Map(rows.map((row) => [row.id, row]));
 }
@@ -180,6 +186,7 @@ function factsOf(row: Selectable<MachinesTable>, found: FactsRow): MachineFacts 
     rackConnected: found.rack,
     bootServiceDown: bootServiceDown(found.serving ?? []),
     diskTooSmall: diskTooSmall(found.disk_size, row.bios_boot_method),
+    agentWaiting: found.agent_waiting,
   };
 }
 

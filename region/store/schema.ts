@@ -30,6 +30,7 @@ export interface AgentSessionsTable {
   firmware: string;
   used: Date | null;
   closing: string | null;
+  asked: Generated<Date | null>;
   created: Generated<Date>;
   expires: Date;
 }

@@ -1,3 +1,4 @@
+import { UefiBootChain } from '@ingot/contract/rack.ts';
 import type { Kysely, Transaction } from 'kysely';
 import { z } from 'zod';
 import type { Tables } from './schema.ts';
@@ -17,8 +18,14 @@ export const SETTINGS = {
   enable_disk_erasing_on_release: z.boolean().default(false),
   disk_erase_with_secure_erase: z.boolean().default(true),
   disk_erase_with_quick_erase: z.boolean().default(false),
+  /** Minutes for which a machine stays on after enlisting, commissioning or testing, for work that follows; 0: it goes off. */
+  fast_track: z.coerce.number().min(0).max(60).default(0),
+  /** The installed system is started by kexec instead of a reset. */
+  kexec: z.boolean().default(false),
   enlist_commissioning: z.boolean().default(true),
   kernel_opts: z.string().nullable().default(''),
+  /** What UEFI machines are told to boot; `signed` for sites that enforce Secure Boot. */
+  uefi_boot_chain: UefiBootChain.default('ipxe'),
   upstream_dns: z.string().nullable().default(''),
   maas_name: z.string().default('ingot'),
   session_length: z.coerce.number().int().min(10).max(1_209_600).default(1_209_600),

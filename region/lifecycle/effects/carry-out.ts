@@ -4,6 +4,7 @@ import { claimAddresses, releaseAddresses } from '../../network/auto-addresses.t
 import { abortResults } from './abort-results.ts';
 import type { EffectContext } from './context.ts';
 import { deleteMachine } from './delete-machine.ts';
+import { dismissAgent, handOverAgent } from './hand-over-agent.ts';
 import { prepareCommissioning } from './prepare-commissioning.ts';
 import { createScriptSet } from './script-sets.ts';
 
@@ -29,5 +30,9 @@ export async function carryOut(context: EffectContext, effect: Effect): Promise<
       return;
     case 'delete-machine':
       return deleteMachine(context);
+    case 'hand-over-agent':
+      return handOverAgent(context);
+    case 'dismiss-agent':
+      return dismissAgent(context);
   }
 }
