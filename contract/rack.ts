@@ -89,6 +89,12 @@ export const BootImage = z.object({
 });
 export type BootImage = z.infer<typeof BootImage>;
 
+/**
+ * How UEFI machines come to their kernel: iPXE, or shim, signed GRUB and signed kernel for machines that enforce Secure Boot.
+ */
+export const UefiBootChain = z.enum(['ipxe', 'signed']);
+export type UefiBootChain = z.infer<typeof UefiBootChain>;
+
 export const Snapshot = z.object({
   version: z.number().int(),
   vlans: z.array(SnapshotVlan),
@@ -98,6 +104,8 @@ export const Snapshot = z.object({
   enlist: z.boolean(),
   /** Extra kernel options for every ephemeral boot, e.g. console=ttyS0,115200. */
   kernelOptions: z.string(),
+  /** Missing from an older region: `ipxe`. */
+  uefiBootChain: UefiBootChain.optional(),
 });
 export type Snapshot = z.infer<typeof Snapshot>;
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { RACK_PROTOCOL, type Snapshot, type ToRack } from '@ingot/contract/rack.ts';
 import type { Logger } from 'pino';
-import { loadBootFiles } from './boot/boot-files.ts';
+import { loadBootFiles, missingFor } from './boot/boot-files.ts';
 import { openSnapshotStore } from './boot/snapshot-store.ts';
 import { openDhcp } from './dhcp/dhcp.ts';
 import type { ProxyAnswer } from './dhcp/proxy-server.ts';
@@ -220,8 +220,8 @@ export async function startRack(options: RackOptions): Promise<Rack> {
       const problem = problems.get(name);
       return { name, ok: problem === undefined, detail: problem ?? 'listening' };
     });
-    const missing = files.missing.join(', ');
-    const programs = { ok: missing === '', detail: missing === '' ? 'present' : `missing: ${missing}; install ipxe` };
+    const missing = missingFor(snapshot.current()?.uefiBootChain ?? 'ipxe', files);
+    const programs = { ok: missing === '', detail: missing === '' ? 'present' : missing };
     return [...listening, { name: 'boot-programs', ...programs }, ...dhcp.health()];
   };
   const sendHealth = () => link?.send({ type: 'health', services: health() });

@@ -7,6 +7,7 @@ const PACKAGES = [
   // machines, their firmware and their BMCs
   ['qemu-system-x86', 'ovmf', 'ipxe', 'ipxe-qemu', 'openipmi', 'ipmitool', 'socat'],
   // the boot plane and the control plane
+  ['shim-signed', 'grub-efi-amd64-signed'],
   ['kea-dhcp4-server', 'dnsmasq-base', 'openssl', 'iproute2', 'procps'],
   // images
   ['mmdebstrap', 'squashfs-tools', 'zstd', 'xz-utils', 'cpio', 'busybox-static', 'kmod', 'curl', 'ca-certificates'],

@@ -86,6 +86,11 @@ describe('what the proxy names', () => {
     expect(file('ipxe', 7)).toBe('http://10.0.0.1:5248/boot.ipxe?mac=aa');
     expect([file('pxe', 11), file('http', 19)]).toEqual([null, null]);
   });
+  it('is shim where the chain is signed, and nothing for HTTP boot, which its GRUB cannot go on with', () => {
+    const signed = (kind: 'pxe' | 'http', arch: number) =>
+      proxyFileOf({ kind, arch }, 'http://10.0.0.1:5248', 'aa', 'signed');
+    expect([signed('pxe', 0), signed('pxe', 7), signed('http', 16)]).toEqual(['undionly.kpxe', 'shimx64.efi', null]);
+  });
   it('our probe asks as one and the same made-up card', () => {
     expect(probeMac('52:54:00:12:34:56')).toBe('02:49:4e:12:34:56');
   });

@@ -14,7 +14,7 @@ import { type ServedVlan, servedVlans } from './served.ts';
 /** All of DHCP at this rack: Kea where Ingot gives the addresses, the proxy where another does, and a look around. */
 export interface Dhcp {
   /** Null = as the snapshot says; else what was refused. */
-  apply(snapshot: Pick<Snapshot, 'vlans'>, addresses: readonly HostAddress[]): Promise<string | null>;
+  apply(snapshot: Pick<Snapshot, 'vlans' | 'uefiBootChain'>, addresses: readonly HostAddress[]): Promise<string | null>;
   /**
    * The card behind an address: by its lease, or on a network in proxy mode by what the kernel sees on the wire. There
    * `claimed`, the card that our proxy sent here, must be the same: else something between answers for both.
@@ -75,12 +75,13 @@ export async function openDhcp(options: DhcpOptions): Promise<Dhcp> {
   // Always there: machines hold its leases after their network has got a second rack, or was switched off.
   await open(ALONE);
 
-  const empty = (name: string): KeaGroup => ({ name, peers: null, vlans: [], relayed: [] });
+  const empty = (name: string): KeaGroup => ({ name, peers: null, vlans: [], relayed: [], chain: 'ipxe' });
   async function applyNow(
-    snapshot: Pick<Snapshot, 'vlans'>,
+    snapshot: Pick<Snapshot, 'vlans' | 'uefiBootChain'>,
     addresses: readonly HostAddress[],
   ): Promise<string | null> {
-    const groups = keaGroups(snapshot.vlans, rack, addresses);
+    const chain = snapshot.uefiBootChain ?? 'ipxe';
+    const groups = keaGroups(snapshot.vlans, rack, addresses, chain);
     const errors: (string | null)[] = [];
     // What leaves a Kea must be gone from it before another serves it.
     for (const [name, server] of servers) {
@@ -88,7 +89,10 @@ export async function openDhcp(options: DhcpOptions): Promise<Dhcp> {
     }
     for (const group of groups) errors.push(await (await open(group.name)).apply(group));
     proxied = servedVlans(snapshot.vlans, 'proxy', rack, addresses);
-    await proxies.follow(proxied.map(({ host }) => host));
+    await proxies.follow(
+      proxied.map(({ host }) => host),
+      chain,
+    );
     const before = watched;
     watched = [...groups.flatMap(({ vlans }) => vlans), ...proxied].filter(({ host }) => host.interface !== 'lo');
     const peers = snapshot.vlans.flatMap((vlan) => vlan.peers ?? []).map(({ address }) => address);
@@ -101,7 +105,10 @@ export async function openDhcp(options: DhcpOptions): Promise<Dhcp> {
   let applying: Promise<unknown> = Promise.resolve();
   let newest = 0;
   /** One after another; of several waiting only the last. */
-  function apply(snapshot: Pick<Snapshot, 'vlans'>, addresses: readonly HostAddress[]): Promise<string | null> {
+  function apply(
+    snapshot: Pick<Snapshot, 'vlans' | 'uefiBootChain'>,
+    addresses: readonly HostAddress[],
+  ): Promise<string | null> {
     newest += 1;
     const mine = newest;
     const result = applying.then(async () => {

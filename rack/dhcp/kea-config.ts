@@ -1,6 +1,6 @@
-import type { SnapshotSubnet, SnapshotVlan } from '@ingot/contract/rack.ts';
+import type { SnapshotSubnet, SnapshotVlan, UefiBootChain } from '@ingot/contract/rack.ts';
 import type { HostAddress } from '../network/interfaces.ts';
-import { ARCHS_OF, PROGRAM } from './boot-program.ts';
+import { ARCHS_OF, programsOf } from './boot-program.ts';
 import type { KeaGroup } from './kea-groups.ts';
 import type { KeaPairHook } from './kea-pair.ts';
 import { PROBE_PREFIX } from './probe.ts';
@@ -84,11 +84,12 @@ const LEASE_SECONDS = 3600;
  * the relay's address (giaddr), which lies in its subnet, so those have no interface. `pair` = the hook for a second rack.
  */
 export function renderKeaConfig(
-  group: Pick<KeaGroup, 'vlans' | 'relayed'>,
+  group: Pick<KeaGroup, 'vlans' | 'relayed'> & Partial<Pick<KeaGroup, 'chain'>>,
   paths: KeaPaths,
   bootPort: number,
   pair: KeaPairHook | null = null,
 ): KeaConfig {
+  const chain = group.chain ?? 'ipxe';
   const served = new Map<string, HostAddress>();
   for (const { host } of group.vlans) if (!served.has(host.interface)) served.set(host.interface, host);
   const networks: KeaSharedNetwork[] = [
@@ -122,7 +123,7 @@ export function renderKeaConfig(
         { name: 'ipxe-encap', code: 175, type: 'empty', encapsulate: 'ipxe' },
         { name: 'no-pxedhcp', code: 176, type: 'uint8', space: 'ipxe' },
       ],
-      'client-classes': [DROP_PROBES, ...[...served.values()].flatMap((host) => bootClasses(host, bootPort))],
+      'client-classes': [DROP_PROBES, ...[...served.values()].flatMap((host) => bootClasses(host, bootPort, chain))],
       'shared-networks': networks,
     },
   };
@@ -138,7 +139,8 @@ const DROP_PROBES: KeaClass = {
 };
 
 /** What a machine is to boot, by how it asks. One set for each interface, as the answer names the rack's address there. */
-function bootClasses(host: HostAddress, bootPort: number): KeaClass[] {
+function bootClasses(host: HostAddress, bootPort: number, chain: UefiBootChain): KeaClass[] {
+  const programs = programsOf(chain);
   const boot = `http://${host.address}:${bootPort}`;
   const here = `pkt.iface == '${host.interface}'`;
   const isIpxe = "substring(option[77].hex,0,4) == 'iPXE'";
@@ -162,23 +164,27 @@ function bootClasses(host: HostAddress, bootPort: number): KeaClass[] {
     {
       name: named('bios-pxe'),
       test: `${here} and ${isPxe} and ${arch(ARCHS_OF.bios)} and not (${isIpxe})`,
-      'boot-file-name': PROGRAM.bios,
+      'boot-file-name': programs.bios,
       'next-server': host.address,
     },
     {
       name: named('uefi-pxe'),
       test: `${here} and ${isPxe} and ${arch(ARCHS_OF.uefi)} and not (${isIpxe})`,
-      'boot-file-name': PROGRAM.uefi,
+      'boot-file-name': programs.uefi,
       'next-server': host.address,
     },
-    {
-      name: named('uefi-http'),
-      test: `${here} and ${isHttp} and ${arch(ARCHS_OF.uefiHttp)} and not (${isIpxe})`,
-      'boot-file-name': `${boot}/${PROGRAM.uefi}`,
-      'next-server': host.address,
-      // UEFI 2.9 §24.7.2.3: the offer counts as one for HTTP boot only with this class in it.
-      'option-data': [{ name: 'vendor-class-identifier', data: 'HTTPClient', 'always-send': true }],
-    },
+    ...(programs.uefiHttp === null
+      ? []
+      : [
+          {
+            name: named('uefi-http'),
+            test: `${here} and ${isHttp} and ${arch(ARCHS_OF.uefiHttp)} and not (${isIpxe})`,
+            'boot-file-name': `${boot}/${programs.uefiHttp}`,
+            'next-server': host.address,
+            // UEFI 2.9 §24.7.2.3: the offer counts as one for HTTP boot only with this class in it.
+            'option-data': [{ name: 'vendor-class-identifier', data: 'HTTPClient', 'always-send': true }],
+          },
+        ]),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DhcpPeer, SnapshotVlan } from '@ingot/contract/rack.ts';
+import type { DhcpPeer, SnapshotVlan, UefiBootChain } from '@ingot/contract/rack.ts';
 import type { HostAddress } from '../network/interfaces.ts';
 import { type ServedVlan, servedVlans } from './served.ts';
 
@@ -12,6 +12,7 @@ export interface KeaGroup {
   vlans: ServedVlan[];
   /** Relayed to one of `vlans`. */
   relayed: SnapshotVlan[];
+  chain: UefiBootChain;
 }
 
 export const ALONE = 'kea';
@@ -20,12 +21,17 @@ export const ALONE = 'kea';
  * Pure. Kea 2.2 knows one partner, and its standby is silent for everything it has: so each pair has a Kea of its own, beside
  * the one for what this rack serves alone. The partner's address is that in the first VLAN of the pair.
  */
-export function keaGroups(vlans: readonly SnapshotVlan[], rack: string, addresses: readonly HostAddress[]): KeaGroup[] {
+export function keaGroups(
+  vlans: readonly SnapshotVlan[],
+  rack: string,
+  addresses: readonly HostAddress[],
+  chain: UefiBootChain = 'ipxe',
+): KeaGroup[] {
   const groups = new Map<string, KeaGroup>();
   for (const served of servedVlans(vlans, 'on', rack, addresses)) {
     const { peers } = served.vlan;
     const name = peers === undefined ? ALONE : `${ALONE}-${pairSum(peers)}`;
-    const group = groups.get(name) ?? { name, peers: peers ?? null, vlans: [], relayed: [] };
+    const group = groups.get(name) ?? { name, peers: peers ?? null, vlans: [], relayed: [], chain };
     group.vlans.push(served);
     group.relayed.push(...vlans.filter((vlan) => vlan.dhcp === 'relay' && vlan.relayVlan === served.vlan.id));
     groups.set(name, group);

@@ -1,4 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import type { UefiBootChain } from '@ingot/contract/rack.ts';
 import { type DhcpPacket, decodeDhcp, encodeDhcp } from '@ingot/protocols/dhcp/packet.ts';
 import { networkBootOf, proxyReply } from '@ingot/protocols/dhcp/proxy.ts';
 import type { Logger } from 'pino';
@@ -16,7 +17,7 @@ export interface ProxyAnswer {
 
 export interface ProxyServers {
   /** Stands on exactly these interfaces; one that could not be opened is tried again at the next call. */
-  follow(hosts: readonly HostAddress[]): Promise<void>;
+  follow(hosts: readonly HostAddress[], chain: UefiBootChain): Promise<void>;
   /** What could not be opened; empty = all is well. */
   problem(): string;
   serving(): number;
@@ -37,12 +38,13 @@ export function createProxyServers(options: ProxyOptions): ProxyServers {
   const { log } = options;
   const open = new Map<string, Socket[]>();
   let problem = '';
+  let chain: UefiBootChain = 'ipxe';
 
   const answer = (host: HostAddress, port: 67 | 4011, bytes: Buffer): DhcpPacket | null => {
     const request = decodeDhcp(bytes);
     const client = request && networkBootOf(request);
     if (!request || !client) return null;
-    const file = proxyFileOf(client, `http://${host.address}:${options.bootPort}`, request.chaddr);
+    const file = proxyFileOf(client, `http://${host.address}:${options.bootPort}`, request.chaddr, chain);
     const reply = file === null ? null : proxyReply(request, port, { server: host.address, file });
     if (reply === null) return null;
     options.onAnswer({ mac: request.chaddr, address: request.ciaddr, file: reply.file, kind: client.kind });
@@ -86,7 +88,8 @@ export function createProxyServers(options: ProxyOptions): ProxyServers {
 
   const keyOf = (host: HostAddress) => `${host.interface} ${host.address}`;
   return {
-    follow: async (hosts) => {
+    follow: async (hosts, told) => {
+      chain = told;
       for (const [key, sockets] of [...open]) {
         if (hosts.some((host) => keyOf(host) === key)) continue;
         open.delete(key);

@@ -1,17 +1,15 @@
 import { type ReadReport, startTftpServer, type TftpServer } from '@ingot/protocols/tftp/server.ts';
 import type { BootPlane } from '../httpboot/boot-plane.ts';
 import { largestBlock } from './largest-block.ts';
+import { openName } from './open-name.ts';
 
-/** The boot programs by TFTP; each read is evidence. */
+/** Boot programs, and what the signed GRUB needs, by TFTP; each read is evidence. */
 export async function serveTftp(plane: BootPlane, address: string): Promise<TftpServer> {
   return await startTftpServer({
     address,
     port: plane.ports.tftp,
     largestBlock: await largestBlock(address),
-    open: (name) => {
-      const bytes = plane.files.find(name);
-      return bytes && { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
-    },
+    open: async (name, remote) => await openName(plane, address, name, remote),
     onDone: (report) => void note(plane, report),
   });
 }

@@ -36,6 +36,7 @@ export async function rackSnapshot(deps: Pick<RegionDeps, 'db'>): Promise<Snapsh
         ephemeral: await ephemeralImages(trx),
         enlist: true,
         kernelOptions: settings.kernel_opts ?? '',
+        uefiBootChain: settings.uefi_boot_chain,
       };
     });
 }
