@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { subnetsOf } from '../api/read/subnets.ts';
 import { noteHello } from '../racklink/rack-rows.ts';
+import { writeSettings } from '../store/settings.ts';
 import { startTestCluster, type TestCluster } from '../testing/cluster.ts';
 import { type TestRegion, testRegion } from '../testing/region.ts';
 import { recordDhcp } from './dhcp-report.ts';
@@ -32,6 +33,13 @@ async function rackAt(id: string, address: string, certificate: string | null = 
 const events = async () =>
   await region.deps.db.selectFrom('events').select(['type', 'system_id', 'description']).orderBy('id').execute();
 const subnetView = async (cidr: string) => (await subnetsOf(region.deps.db)).find((one) => one.cidr === cidr);
+
+it('what UEFI machines boot is a setting that goes to the racks', async () => {
+  expect((await rackSnapshot(region.deps)).uefiBootChain).toBe('ipxe');
+  await writeSettings(region.deps.db, { uefi_boot_chain: 'signed' });
+  expect((await rackSnapshot(region.deps)).uefiBootChain).toBe('signed');
+  await expect(writeSettings(region.deps.db, { uefi_boot_chain: 'lilo' })).rejects.toThrow();
+});
 
 describe('the mode of a network', () => {
   it('goes to the racks and is seen in the list; proxy and off need no range', async () => {
