@@ -28,6 +28,9 @@ export const bench: Bench = {
       const granted = new Set<string>();
       for (const load of LOADS) rows.push(...(await measure(context, site, load, granted)));
       return rows;
+    } catch (error) {
+      context.say(`the region's log: ${await site.complaints()}`);
+      throw error;
     } finally {
       await site.close();
     }

@@ -12,7 +12,7 @@ const GRANT = `UPDATE bench_floor SET owner = 1 WHERE id =
   (SELECT id FROM bench_floor WHERE owner IS NULL ORDER BY cost, id LIMIT 1 FOR UPDATE SKIP LOCKED);
 `;
 
-/** Grants a second of pgbench with so many clients in the same PostgreSQL, over the unix socket. */
+/** Grants a second of pgbench with so many clients (at most 32) in the same PostgreSQL, over the unix socket. */
 export async function floorGrants(
   socketDir: string,
   scratch: string,
@@ -32,8 +32,23 @@ export async function floorGrants(
   const { stdout: folder } = await run('pg_config', ['--bindir']).catch(() => ({ stdout: '' }));
   const version = await psql(socketDir, "SELECT current_setting('server_version_num')::int / 10000");
   const found = [path.join(folder.trim(), 'pgbench'), `/usr/lib/postgresql/${version}/bin/pgbench`];
-  const each = Math.ceil(grants / clients);
-  const args = ['-n', '-h', socketDir, '-U', 'ingot', '-c', String(clients), '-t', String(each), '-f', script, 'ingot'];
+  // The private cluster lets sixty in, and the region has its own.
+  const connections = Math.min(clients, 32);
+  const each = Math.ceil(grants / connections);
+  const args = [
+    '-n',
+    '-h',
+    socketDir,
+    '-U',
+    'ingot',
+    '-c',
+    String(connections),
+    '-t',
+    String(each),
+    '-f',
+    script,
+    'ingot',
+  ];
   for (const program of found.filter((name) => path.isAbsolute(name))) {
     const answer = await run(program, args, { timeout: LIMIT_MS }).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const START_LIMIT_MS = 60_000;
+const LOG = 'region.log';
 const STOP_LIMIT_MS = 10_000;
 const BUILD_LIMIT_MS = 300_000;
 
@@ -25,6 +26,8 @@ export interface BenchSite {
   key: string;
   /** A further region process on the same database. */
   further(): Promise<RegionProcess>;
+  /** The last complaints of the first region process, for the message of a bench that failed. */
+  complaints(): Promise<string>;
   /** Stops every process it started and removes the directory. */
   close(): Promise<void>;
 }
@@ -67,6 +70,14 @@ export async function startBenchSite(root: string): Promise<BenchSite> {
         others.push(removed);
         return removed;
       },
+      async complaints() {
+        const lines = (await readFile(path.join(stateDir, LOG), 'utf8')).split('\n');
+        return lines
+          .filter((line) => /"level":[456]0/.test(line))
+          .slice(-3)
+          .join('\n')
+          .slice(-3000);
+      },
       async close() {
         for (const other of others) await other.stop();
         await region.stop();
@@ -80,7 +91,7 @@ export async function startBenchSite(root: string): Promise<BenchSite> {
 }
 
 async function startRegion(program: string, stateDir: string, further: readonly string[]): Promise<RegionProcess> {
-  const logFile = path.join(stateDir, 'region.log');
+  const logFile = path.join(stateDir, LOG);
   const log = await open(logFile, 'w');
   const args = [program, 'serve', '--state', stateDir, '--listen', '127.0.0.1:0', ...further];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', log.fd] });
