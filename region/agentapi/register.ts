@@ -120,7 +120,7 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
         if (isRefusal(at)) return refuse(reply, at);
         const body = schema.safeParse(request.body);
         if (!body.success) return refuse(reply, badRequest(body.error.message.slice(0, 2000)));
-        await noteBegun(deps, at);
+        if (!(await noteBegun(deps, at))) return refuse(reply, SESSION_UNKNOWN);
         const refusal = await take(at, body.data, request);
         return refusal ? refuse(reply, refusal) : reply.code(204).send();
       });
@@ -137,7 +137,8 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
       }
       const at = working(agent);
       if (isRefusal(at)) return refuse(reply, at);
-      if (body.data.kind !== 'heartbeat') await noteBegun(deps, at);
+      const begins = body.data.kind !== 'heartbeat';
+      if (begins && !(await noteBegun(deps, at))) return refuse(reply, SESSION_UNKNOWN);
       const refusal = await takeProgress(deps, at.machine, at.attemptId, body.data);
       if (refusal) return refuse(reply, refusal);
       // The rescue system has no end that it could report: that it is up is the end of entering it.
@@ -171,7 +172,8 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
         return refuse(reply, badRequest('An enlistment ends with its report.'));
       const body = Done.safeParse(request.body);
       if (!body.success) return refuse(reply, badRequest(body.error.message));
-      if (machine.attemptId === session.attemptId) await noteBegun(deps, { machine, session });
+      const open = machine.attemptId === session.attemptId;
+      if (open && !(await noteBegun(deps, { machine, session }))) return refuse(reply, SESSION_UNKNOWN);
       return reply.send(await takeDone(deps, session, machine, session.attemptId, body.data));
     });
 

@@ -35,7 +35,7 @@ async function until(
     return last !== undefined && holds(last) ? last : undefined;
   };
   try {
-    return await waitFor(what, 60_000, look, 50);
+    return await waitFor(what, 90_000, look, 50);
   } catch (cause) {
     const did = last === undefined ? 'unknown' : `${last.status}: ${phases(last).join(' ')}`;
     throw new Error(`machine ${machine.index} is not ${what} but ${did}`, { cause });
@@ -87,7 +87,7 @@ test('enlist, commission and deploy with one power-on in all', SLOW, async () =>
 
 /**
  * @fault A machine that stayed on for more work (fast track) loses its power before the work comes.
- * @sees The attempt begins with the agent, says that it did not begin in time, and goes on with the power phase.
+ * @sees The attempt begins with the agent, says that it did not begin in time or was seen off, and goes on with the power phase.
  * @ends The machine is power-cycled and commissioned as usual; nothing has to be repeated by hand.
  */
 test('an agent that has gone meanwhile costs its short deadline, then the machine is booted', SLOW, async () => {
@@ -101,19 +101,20 @@ test('an agent that has gone meanwhile costs its short deadline, then the machin
   expect(machine.powerOns()).toBe(2);
   const { systemId, attempt } = ready;
   const events = await site.api.events(systemId);
-  expect(events.map(({ description }) => description).join('\n')).toMatch(/did not begin within \d+ s/);
+  expect(events.map(({ description }) => description).join('\n')).toMatch(/did not begin within \d+ s|was seen off/);
   expect(attempt?.failure).toBeNull();
 });
 
 test('work handed over is done once although the region is killed in that moment', SLOW, async () => {
+  await site.api.setSettings({ phase_limits: { 'agent-kept': 60 } });
   const machine = await enlist();
   await act(machine, 'commission');
   await site.region.kill();
   await site.region.start();
   const ready = await reach(machine, 'READY');
   expect(ready.attempt?.outcome).toBe('passed');
-  // Its agent took the work, or (where the kill took longer than the short deadline) the machine was booted for it.
-  expect(machine.powerOns()).toBe(phases(ready).includes('power') ? 2 : 1);
+  expect(phases(ready)).not.toContain('power');
+  expect(machine.powerOns()).toBe(1);
 });
 
 test(
