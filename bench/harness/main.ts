@@ -69,7 +69,7 @@ async function runOne(bench: Bench, options: RunOptions): Promise<BenchResult> {
         cpus: os.cpus().length,
         model: os.cpus()[0]?.model ?? 'unknown',
         node: process.versions.node,
-        kernel: os.release(),
+        kernel: os.release().split('-')[0] ?? '',
       },
       rows,
     };
