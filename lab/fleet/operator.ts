@@ -112,22 +112,31 @@ export async function enlist(machine: FleetMachine, limitMs = ENLIST_LIMIT_MS): 
   }
 }
 
-/** An action of the native API; a region that is busy or away for a moment is asked again. Gives the number of its attempt. */
+/**
+ * An action of the native API, which gives the number of its attempt. A region that is busy or away for a moment is asked
+ * again, but only when it is seen not to have begun: an answer that got lost must not switch a machine twice.
+ */
 export async function act(
   simulation: Simulation,
   machine: FleetMachine,
   action: string,
   request: ActionRequest = {},
 ): Promise<number> {
+  const { api } = simulation;
+  const systemId = named(machine);
+  const before = simulation.watch.of(systemId)?.attempt?.id ?? 0;
   for (let left = API_TRIES; ; left -= 1) {
     try {
-      const { attempt } = await simulation.api.act(named(machine), action, request);
+      const { attempt } = await api.act(systemId, action, request);
       return attempt?.id ?? 0;
     } catch (error) {
       const isFinal = error instanceof ApiRefusal && error.status < 500 && error.status !== 429;
       if (isFinal || left <= 1) throw error;
     }
     await sleep(API_PAUSE_MS);
+    const now = await api.machine(systemId).catch(() => null);
+    const begun = now?.attempt?.id ?? 0;
+    if (begun > before) return begun;
   }
 }
 
