@@ -53,14 +53,25 @@ export type Lack = () => string;
 
 /** The test of one machine: how it meets the constraints, or the first one it does not. */
 export function fitting(constraints: Constraints, plan: NetworkPlan): (row: CandidateRow) => Match | Lack {
-  // Most requests give few constraints, and there may be ten thousand machines.
-  const checks = CHECKS.filter(([name]) => constraints[name] !== undefined).map(([, check]) => check);
+  const checks = CHECKS.filter(([name]) => constraints[name] !== undefined);
+  // Thousands of machines are asked, most of them in vain: numbers and single names first. Why is found out in order.
+  const quick = checks.filter(([name]) => QUICK.includes(name)).map(([, check]) => check);
+  const slow = checks.filter(([name]) => !QUICK.includes(name)).map(([, check]) => check);
   const { storage: asked, interfaces: labels } = constraints;
-  return (row) => {
-    for (const check of checks) {
-      const why = check(row, constraints, plan);
-      if (why !== null) return why;
+  const why = (row: CandidateRow) => (): string => {
+    for (const [, check] of checks) {
+      const lack = check(row, constraints, plan);
+      if (lack !== null) return lack();
     }
+    return '';
+  };
+  const fits = (row: CandidateRow): boolean => {
+    for (const check of quick) if (check(row, constraints, plan) !== null) return false;
+    for (const check of slow) if (check(row, constraints, plan) !== null) return false;
+    return true;
+  };
+  return (row) => {
+    if (!fits(row)) return why(row);
     const storage = asked && matchStorage(row.disks, asked.groups);
     const interfaces = labels && matchInterfaces(row, plan, labels.labels);
     if (storage === null) return () => `storage=${asked?.text}: no fitting devices`;
@@ -69,6 +80,9 @@ export function fitting(constraints: Constraints, plan: NetworkPlan): (row: Cand
     return { row, byType: { ...(labelled ? { storage } : {}), ...(interfaces ? { interfaces } : {}) } };
   };
 }
+
+/** Constraints on one number or name of the row. */
+const QUICK: readonly ConstraintName[] = ['cpu_count', 'cpu_speed', 'mem', 'zone', 'pool', 'arch', 'system_id'];
 
 /** Constraints that are about disks and interfaces; without one of them a row's may be left out. */
 const ON_DEVICES: readonly ConstraintName[] = [
@@ -118,8 +132,11 @@ const CHECKS: readonly (readonly [ConstraintName, Check])[] = [
   [
     'tags',
     (row, { tags }) => {
-      const lacking = tags?.filter((tag) => !row.tags.includes(tag)) ?? [];
-      return lacking.length === 0 ? null : () => missing(`tags=${lacking.join(',')}`, row.tags.join(','));
+      if (tags === undefined || tags.every((tag) => row.tags.includes(tag))) return null;
+      return () => {
+        const lacking = tags.filter((tag) => !row.tags.includes(tag));
+        return missing(`tags=${lacking.join(',')}`, row.tags.join(','));
+      };
     },
   ],
   ['zone', (row, { zone }) => oneOf('zone', row.zone.name, zone)],

@@ -23,6 +23,7 @@ export async function allocateMachine(
       return lack ? () => lack[0] : { row, byType: {} };
     },
     devices: false,
+    each: request.name !== undefined,
     take: {
       command: { type: 'allocate', actor: actorOf(principal), comment: request.comment },
       caller: callerOf(principal),

@@ -11,10 +11,12 @@ export async function markMachines(
 ): Promise<void> {
   if (machines.length === 0) return;
   await db
-    .insertInto('body_dirty')
-    .values(machines.map(({ id }) => ({ machine_id: id })))
-    .execute();
-  await db
+    .with('marked', (cte) =>
+      cte
+        .insertInto('body_dirty')
+        .values(machines.map(({ id }) => ({ machine_id: id })))
+        .returning('id'),
+    )
     .insertInto('changes')
     .values(machines.map(({ systemId }) => ({ kind: 'machine', key: systemId })))
     .execute();

@@ -37,6 +37,7 @@ export async function allocate(call: UserCall): Promise<Reply> {
     person: call.user,
     test: fitting(constraints, site.network),
     devices: needsDevices(constraints),
+    each: needsDevices(constraints) || constraints.name !== undefined || constraints.system_id !== undefined,
     take: options.dryRun ? null : { command, caller: callerOf(call) },
     leastCost: leastCost(constraints),
     listAll: options.verbose,

@@ -8,8 +8,8 @@ import { loadAggregates } from './load.ts';
 
 /** Machines rendered in one transaction: bounds memory and how long marks stay locked. */
 const BATCH = 50;
-/** Bodies that are waited for: few, so that nobody waits for many others. */
-const TOGETHER = { size: 16, atOnce: 2 };
+/** Bodies that are waited for. One batch at a time: its queries are paid once for all who come meanwhile. */
+const TOGETHER = { size: 32, atOnce: 1 };
 const TRIES = 4;
 const FOREIGN_KEY_VIOLATION = '23503';
 

@@ -1,9 +1,9 @@
 import type { CandidateRow } from '@ingot/core/allocate/candidate.ts';
-import { costOf, type Lack, type Match } from '@ingot/core/allocate/candidates.ts';
+import type { Lack, Match } from '@ingot/core/allocate/candidates.ts';
 import type { Command, Refusal } from '@ingot/core/machine/model.ts';
 import type { Caller, RegionDeps } from '../../deps.ts';
 import { batched } from '../../store/batched.ts';
-import { type Candidate, type CandidateIndex, candidateIndex } from './candidate-index.ts';
+import { type CandidateClass, type CandidateIndex, candidateIndex, firstOfCost } from './candidate-index.ts';
 
 /** Requests that are served by one transaction. */
 const BATCH = 32;
@@ -18,6 +18,8 @@ export interface AllocationRequest {
   leastCost: number;
   /** The test looks at disks and interfaces. */
   devices: boolean;
+  /** It may tell machines of one class apart: it looks at names, disks or interfaces, or gives matches of its own. */
+  each: boolean;
   /** Null: choose only, take nothing. */
   take: { command: Extract<Command, { type: 'allocate' }>; caller: Caller } | null;
   /** Give every fitting machine too. */
@@ -73,21 +75,21 @@ async function serve(
   let open = requests.map((request): Pending => ({ request, missed: new Set() }));
   let wait = false;
   for (let round = 1; open.length > 0 && round <= ROUNDS; round++) {
-    const candidates = await index.refresh(open.some(({ request }) => request.devices));
+    const classes = await index.refresh(open.some(({ request }) => request.devices));
     const wanted: { pending: Pending; match: Match; take: NonNullable<AllocationRequest['take']> }[] = [];
     const chosen = new Set<string>();
     let waitNext = false;
     for (const pending of open) {
       const { request } = pending;
-      const choice = choose(candidates, pending, chosen);
+      const choice = choose(classes, pending, chosen);
       if (choice.kind === 'none') {
-        answers.set(request, { kind: 'none', free: request.explain ? freeFor(candidates, request) : [] });
+        answers.set(request, { kind: 'none', free: request.explain ? freeFor(classes, request) : [] });
       } else if (choice.kind === 'later') {
         // All that fit are held by others: next time they are waited for.
         waitNext ||= pending.missed.size > 0;
         pending.missed.clear();
       } else if (request.take === null) {
-        answers.set(request, { kind: 'chosen', match: choice.match, all: allFor(candidates, request) });
+        answers.set(request, { kind: 'chosen', match: choice.match, all: allFor(classes, request) });
       } else {
         chosen.add(choice.match.row.systemId);
         wanted.push({ pending, match: choice.match, take: request.take });
@@ -100,7 +102,7 @@ async function serve(
     for (const [at, { pending, match }] of wanted.entries()) {
       const outcome = applied[at] ?? null;
       if (outcome?.ok) {
-        answers.set(pending.request, { kind: 'chosen', match, all: allFor(candidates, pending.request) });
+        answers.set(pending.request, { kind: 'chosen', match, all: allFor(classes, pending.request) });
       } else if (outcome === null || isLostRace(outcome.refused)) {
         pending.missed.add(match.row.systemId);
       } else {
@@ -115,48 +117,47 @@ async function serve(
 
 type Choice = { kind: 'match'; match: Match } | { kind: 'none' } | { kind: 'later' };
 
-/** The cheapest fitting machine that nobody else in this batch has; `later` when all that fit are held or chosen. */
-function choose(candidates: readonly Candidate[], { request, missed }: Pending, chosen: ReadonlySet<string>): Choice {
+/**
+ * The cheapest fitting machine, ties by id, that nobody else in this batch has; `later` when all that fit are held or
+ * chosen.
+ */
+function choose(classes: readonly CandidateClass[], { request, missed }: Pending, chosen: ReadonlySet<string>): Choice {
   let held = false;
-  for (let at = firstOfCost(candidates, request.leastCost); at < candidates.length; at++) {
-    const candidate = candidates[at];
-    if (candidate === undefined) break;
-    const match = request.test(candidate.row);
-    if (typeof match === 'function' || !mayTake(request, candidate)) continue;
-    const { systemId } = candidate.row;
-    if (!chosen.has(systemId) && !missed.has(systemId)) return { kind: 'match', match };
-    held = true;
+  let best: { match: Match; cost: number } | null = null;
+  for (let at = firstOfCost(classes, request.leastCost); at < classes.length; at++) {
+    const one = classes[at];
+    if (one === undefined || (best !== null && one.cost > best.cost)) break;
+    for (const match of matchesOf(one, request)) {
+      const isHeld = chosen.has(match.row.systemId) || missed.has(match.row.systemId);
+      held ||= isHeld;
+      if (isHeld) continue;
+      if (best === null || match.row.id < best.match.row.id) best = { match, cost: one.cost };
+      break;
+    }
   }
+  if (best !== null) return { kind: 'match', match: best.match };
   return held ? { kind: 'later' } : { kind: 'none' };
 }
 
-/** Place of the first candidate that costs at least so much. */
-function firstOfCost(candidates: readonly Candidate[], cost: number): number {
-  let low = 0;
-  let high = candidates.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const candidate = candidates[middle];
-    if (candidate !== undefined && costOf(candidate.row) < cost) low = middle + 1;
-    else high = middle;
+/** The fitting machines of a class by id; one test for all of them where none tells them apart. */
+function* matchesOf({ ownerId, machines }: CandidateClass, request: AllocationRequest): Generator<Match> {
+  const { person } = request;
+  if (!person.admin && ownerId !== null && ownerId !== person.id) return;
+  const [first] = machines;
+  if (!request.each && first !== undefined && typeof request.test(first.row) === 'function') return;
+  for (const { row } of machines) {
+    const match = request.each ? request.test(row) : { row, byType: {} };
+    if (typeof match !== 'function') yield match;
   }
-  return low;
 }
 
-function mayTake({ person }: AllocationRequest, { ownerId }: Candidate): boolean {
-  return person.admin || ownerId === null || ownerId === person.id;
+function freeFor(classes: readonly CandidateClass[], request: AllocationRequest): CandidateRow[] {
+  const anything = { ...request, each: true, test: (row: CandidateRow) => ({ row, byType: {} }) };
+  return classes.flatMap((one) => [...matchesOf(one, anything)].map((match) => match.row));
 }
 
-function freeFor(candidates: readonly Candidate[], request: AllocationRequest): CandidateRow[] {
-  return candidates.filter((candidate) => mayTake(request, candidate)).map((candidate) => candidate.row);
-}
-
-function allFor(candidates: readonly Candidate[], request: AllocationRequest): Match[] {
-  if (!request.listAll) return [];
-  return freeFor(candidates, request).flatMap((row) => {
-    const match = request.test(row);
-    return typeof match === 'function' ? [] : [match];
-  });
+function allFor(classes: readonly CandidateClass[], request: AllocationRequest): Match[] {
+  return request.listAll ? classes.flatMap((one) => [...matchesOf(one, request)]) : [];
 }
 
 /** Taken, locked or given away meanwhile; anything else is a reason. */

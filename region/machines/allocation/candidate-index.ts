@@ -1,5 +1,5 @@
 import type { CandidateRow } from '@ingot/core/allocate/candidate.ts';
-import { byCost } from '@ingot/core/allocate/candidates.ts';
+import { costOf } from '@ingot/core/allocate/candidates.ts';
 import { type Kysely, sql } from 'kysely';
 import { CHANGES_KEPT_MS } from '../../store/changes.ts';
 import type { Tables } from '../../store/schema.ts';
@@ -10,20 +10,35 @@ const STALE_MS = CHANGES_KEPT_MS / 2;
 
 export interface Candidate {
   row: CandidateRow;
-  ownerId: number | null;
 }
 
-/** The machines that may be taken, in memory, cheapest first. */
+/**
+ * Machines that nothing but their name, disks and interfaces tells apart: a fleet of thousands has few of these, and a
+ * constraint on anything else holds for all machines of one or for none. Never empty; by id.
+ */
+export interface CandidateClass {
+  cost: number;
+  ownerId: number | null;
+  machines: readonly Candidate[];
+}
+
+/** The machines that may be taken, in memory, cheapest class first. */
 export interface CandidateIndex {
   /**
    * Brings it up to date: every change committed before the call is in it afterwards. One query when nothing changed.
    * With `devices`, the rows have their disks and interfaces. Not to be called again before it has ended.
    */
-  refresh(devices: boolean): Promise<readonly Candidate[]>;
+  refresh(devices: boolean): Promise<readonly CandidateClass[]>;
 }
 
 interface Entry extends BaseCandidate {
   detailed: boolean;
+  of: OpenClass;
+}
+
+interface OpenClass extends CandidateClass {
+  key: string;
+  machines: Entry[];
 }
 
 /**
@@ -33,7 +48,8 @@ interface Entry extends BaseCandidate {
  */
 export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
   const entries = new Map<string, Entry>();
-  let ordered: Entry[] = [];
+  const byKey = new Map<string, OpenClass>();
+  let ordered: OpenClass[] = [];
   /** Oldest transaction that was running at the last look. */
   let horizon: string | null = null;
   let lookedAt = 0;
@@ -41,24 +57,36 @@ export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
   let seen = new Set<number>();
 
   const put = (candidate: BaseCandidate) => {
-    const entry = { ...candidate, detailed: false };
+    const key = keyOf(candidate);
+    let found = byKey.get(key);
+    if (found === undefined) {
+      found = { key, cost: costOf(candidate.row), ownerId: candidate.ownerId, machines: [] };
+      byKey.set(key, found);
+      ordered.splice(firstOfCost(ordered, found.cost), 0, found);
+    }
+    const entry = { ...candidate, detailed: false, of: found };
     entries.set(candidate.row.systemId, entry);
-    ordered.splice(placeOf(ordered, candidate.row), 0, entry);
+    found.machines.splice(placeOf(found.machines, candidate.row.id), 0, entry);
   };
   const remove = (systemId: string) => {
     const entry = entries.get(systemId);
     if (entry === undefined) return;
     entries.delete(systemId);
-    ordered.splice(placeOf(ordered, entry.row), 1);
+    const { machines, key, cost } = entry.of;
+    machines.splice(placeOf(machines, entry.row.id), 1);
+    if (machines.length > 0) return;
+    byKey.delete(key);
+    ordered.splice(ordered.indexOf(entry.of, firstOfCost(ordered, cost)), 1);
   };
 
   async function readAll(): Promise<void> {
     const { xmin, rows } = await changesSince(db, null);
     horizon = null;
+    const all = await readCandidates(db, null);
     entries.clear();
-    const all = (await readCandidates(db, null)).toSorted((a, b) => byCost(a.row, b.row));
-    ordered = all.map((candidate) => ({ ...candidate, detailed: false }));
-    for (const entry of ordered) entries.set(entry.row.systemId, entry);
+    byKey.clear();
+    ordered = [];
+    for (const candidate of all.toSorted((a, b) => a.row.id - b.row.id)) put(candidate);
     seen = new Set(rows.map(([id]) => id));
     horizon = xmin;
   }
@@ -76,7 +104,7 @@ export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
   }
 
   async function addDevices(): Promise<void> {
-    const lacking = ordered.filter((entry) => !entry.detailed);
+    const lacking = [...entries.values()].filter((entry) => !entry.detailed);
     if (lacking.length === 0) return;
     const devices = await readDevices(db, new Map(lacking.map((entry) => [entry.row.id, entry.bootDiskId])));
     for (const entry of lacking) {
@@ -97,15 +125,43 @@ export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
   };
 }
 
-/** First place at which the row is not before the one there. */
-function placeOf(ordered: readonly Entry[], row: CandidateRow): number {
+/** What tells classes apart: everything that a constraint can be about but name, disks and interfaces. */
+function keyOf({ row, ownerId }: BaseCandidate): string {
+  const { architecture, cpuCount, cpuSpeed, memory, powerState, ephemeralDeploy, zone, pool, owner } = row;
+  const one = [
+    ownerId,
+    owner,
+    architecture,
+    cpuCount,
+    cpuSpeed,
+    memory,
+    powerState,
+    ephemeralDeploy,
+    zone.name,
+    pool.name,
+  ];
+  return JSON.stringify([...one, ...row.tags.toSorted()]);
+}
+
+/** Place of the first class that costs at least so much. */
+export function firstOfCost(classes: readonly CandidateClass[], cost: number): number {
+  return firstPlace(classes, (one) => one.cost >= cost);
+}
+
+/** Place of the machine of this id, or where it belongs. */
+function placeOf(machines: readonly Candidate[], id: number): number {
+  return firstPlace(machines, (one) => one.row.id >= id);
+}
+
+/** First place at which something holds that holds for all after it, too. */
+function firstPlace<Item>(items: readonly Item[], holds: (item: Item) => boolean): number {
   let low = 0;
-  let high = ordered.length;
+  let high = items.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const other = ordered[middle];
-    if (other !== undefined && byCost(other.row, row) < 0) low = middle + 1;
-    else high = middle;
+    const item = items[middle];
+    if (item === undefined || holds(item)) high = middle;
+    else low = middle + 1;
   }
   return low;
 }
