@@ -7,7 +7,8 @@ import { type BenchSite, startBenchSite } from '../fleet/site.ts';
 import type { Bench, BenchContext, Row, Sample } from '../harness/bench.ts';
 import { openStreams } from './streams.ts';
 
-const MACHINES = 2000;
+/** As many as there are changes: no two of them become one event, however late a batch is. */
+const MACHINES = 10_000;
 const STREAMS = 50;
 const SECONDS = 10;
 /** Twenty commits a second of fifty machines each: 1,000 changes. */
@@ -39,7 +40,6 @@ async function measure(context: BenchContext, site: BenchSite): Promise<{ p99: S
   try {
     const before = await cpuSeconds(site.region.pid);
     await psql(site.socketDir, script());
-    // Changes of one machine in one batch become one event, and here each batch has every machine at most once.
     const wanted = ((SECONDS * 1000) / EVERY_MS) * PER_COMMIT * STREAMS;
     const deadline = performance.now() + LATEST_MS;
     while (streams.lags.length < wanted && performance.now() < deadline) await sleep(50);

@@ -5,7 +5,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { familyOf, nameOf, pss } from '../fleet/memory.ts';
+import { cpuSeconds, familyOf, nameOf, pss } from '../fleet/memory.ts';
 import { buildPrograms } from '../fleet/site.ts';
 import { type Bench, type BenchContext, interleave, type Row, type Sample } from '../harness/bench.ts';
 
@@ -28,12 +28,12 @@ export const bench: Bench = {
       context.say('first start, which makes the database');
       const first = await start(program, stateDir);
       await stop(first.child);
-      const starts: number[] = [];
+      const starts: Sample[] = [];
       const memory: { total: number; parts: string }[] = [];
       for (let round = 0; round < context.rounds; round++) {
-        const { child, ms } = await start(program, stateDir);
+        const { child, sample } = await start(program, stateDir);
         try {
-          starts.push(ms);
+          starts.push(sample);
           await sleep(SETTLE_MS);
           memory.push(await memoryOf(child));
         } finally {
@@ -47,8 +47,14 @@ export const bench: Bench = {
   },
 };
 
-/** Starts `ingot up` and waits for its first HTTP answer; ms from the start of the process. */
-async function start(program: string, stateDir: string): Promise<{ child: ChildProcess; ms: number }> {
+interface Started {
+  child: ChildProcess;
+  /** From the start of the process to the answer, and what all its processes had worked by then. */
+  sample: Sample;
+}
+
+/** Starts `ingot up` and waits for its first HTTP answer, ms. */
+async function start(program: string, stateDir: string): Promise<Started> {
   const port = await freePort();
   const started = performance.now();
   const args = [program, 'up', '--state', stateDir, '--listen', `127.0.0.1:${port}`, '--no-tftp'];
@@ -56,7 +62,11 @@ async function start(program: string, stateDir: string): Promise<{ child: ChildP
   await once(child, 'spawn');
   while (performance.now() - started < START_LIMIT_MS && child.exitCode === null) {
     const answer = await fetch(`http://127.0.0.1:${port}/MAAS/api/2.0/version/`).catch(() => null);
-    if (answer?.status === 200) return { child, ms: performance.now() - started };
+    if (answer?.status === 200 && child.pid !== undefined) {
+      const value = performance.now() - started;
+      const spent = await Promise.all((await familyOf(child.pid)).map(cpuSeconds));
+      return { child, sample: { value, cpuSeconds: spent.reduce((sum, one) => sum + one, 0) } };
+    }
     await sleep(POLL_MS);
   }
   await stop(child);
@@ -111,15 +121,15 @@ async function freePort(): Promise<number> {
 }
 
 function rowsOf(
-  starts: number[],
+  starts: Sample[],
   memory: { total: number; parts: string }[],
   help: { ours: Sample[]; node: Sample[] },
 ): Row[] {
-  const row = (what: string, unit: string, values: number[], most: number, note: string): Row => ({
+  const row = (what: string, unit: string, samples: Sample[], most: number, note: string): Row => ({
     what,
     unit,
     better: 'less',
-    ours: { name: 'ingot', samples: values.map((value) => ({ value, cpuSeconds: null })) },
+    ours: { name: 'ingot', samples },
     theirs: null,
     goals: [{ of: 'ours', is: 'at most', value: most }],
     note,
@@ -128,7 +138,7 @@ function rowsOf(
     row(
       'idle, all processes, PSS',
       'MiB',
-      memory.map((one) => one.total),
+      memory.map((one) => ({ value: one.total, cpuSeconds: null })),
       400,
       `Twenty seconds after the start. MiB by program: ${memory.at(-1)?.parts ?? ''}.`,
     ),
