@@ -51,6 +51,11 @@ export interface Site {
 
 /** How often firmware asks again at zero delay. */
 const ASK_AGAIN_MS = 200;
+/**
+ * No machine is switched on, does its work and is off again before a busy rack has asked its BMC once: it would be taken for one that
+ * never came on, and be switched on again.
+ */
+const LEAST_ON_MS = 3000;
 /** Images above this are read so far and taken as read: thousands of machines share this host's memory bus. */
 const READ_LIMIT = 64 * 1024;
 
@@ -87,8 +92,10 @@ export function createFleetMachine(site: Site, hardware: FleetHardware, fault: F
   }
 
   async function run(mine: AbortController): Promise<void> {
+    const since = Date.now();
     try {
       while ((await bootOnce(mine.signal)) === 'reboot');
+      await sleep(Math.max(0, since + LEAST_ON_MS - Date.now()), mine.signal);
       // It switched itself off, unless somebody did so in this very moment.
       if (power === mine) off();
     } catch (error) {
