@@ -263,6 +263,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     hello,
     onMessage,
     onWelcome: () => {
+      snapshot.newLink();
       outbox.resendLeases([...dhcp.leases(), ...(foreign ? foreign.all() : [])]);
       news.repeat();
       repeatWork();

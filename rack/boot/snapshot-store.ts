@@ -6,9 +6,15 @@ import { type BootEntry, Snapshot } from '@ingot/contract/rack.ts';
 export interface SnapshotStore {
   current(): Snapshot | null;
   machineOf(mac: string): BootEntry | null;
+  /** What was told of a machine by a newer version stays. */
   replace(snapshot: Snapshot): Promise<void>;
-  /** One machine changed; `entry` null forgets it. Written to disk a moment later, several changes at once. */
+  /**
+   * One machine changed; `entry` null forgets it. Written to disk a moment later, several changes at once. The region reads
+   * in several places at a time: what comes late with an older version is not taken.
+   */
   change(version: number, systemId: string, entry: BootEntry | null): void;
+  /** A new link to the region, which may count anew (restored from a backup): older versions are none any more. */
+  newLink(): void;
   /** Waits until the disk has what memory has. */
   flush(): Promise<void>;
 }
@@ -18,8 +24,11 @@ const WRITE_DELAY_MS = 200;
 /** A file that cannot be read as a snapshot is as good as none: the region sends a new one. */
 export async function openSnapshotStore(file: string): Promise<SnapshotStore> {
   let current: Snapshot | null = null;
+  let snapshotVersion = 0;
   const machines = new Map<string, BootEntry>();
   const byMac = new Map<string, string>();
+  /** Changes since the snapshot, also of machines that were forgotten, each by its version. */
+  const newer = new Map<string, { version: number; entry: BootEntry | null }>();
   const text = await readFile(file, 'utf8').catch(() => '');
   if (text !== '') {
     const parsed = Snapshot.safeParse(safeJson(text));
@@ -32,7 +41,17 @@ export async function openSnapshotStore(file: string): Promise<SnapshotStore> {
     machines.clear();
     byMac.clear();
     current = snapshot;
+    snapshotVersion = snapshot.version;
     for (const entry of snapshot.machines) addMachine(entry);
+    for (const [systemId, { version, entry }] of [...newer]) {
+      if (version <= snapshot.version) newer.delete(systemId);
+      else apply(version, systemId, entry);
+    }
+  }
+  function apply(version: number, systemId: string, entry: BootEntry | null): void {
+    removeMachine(systemId);
+    if (entry) addMachine(entry);
+    if (current) current = { ...current, version: Math.max(version, current.version) };
   }
   function addMachine(entry: BootEntry): void {
     machines.set(entry.systemId, entry);
@@ -69,10 +88,16 @@ export async function openSnapshotStore(file: string): Promise<SnapshotStore> {
     },
     change: (version, systemId, entry) => {
       if (current === null) return;
-      removeMachine(systemId);
-      if (entry) addMachine(entry);
-      current = { ...current, version };
+      const known = newer.get(systemId)?.version;
+      // Without a change of its own, what the snapshot says of it may be newer too.
+      if (known === undefined ? version < snapshotVersion : version < known) return;
+      newer.set(systemId, { version, entry });
+      apply(version, systemId, entry);
       timer ??= setTimeout(() => void save().catch(() => undefined), WRITE_DELAY_MS);
+    },
+    newLink: () => {
+      newer.clear();
+      snapshotVersion = 0;
     },
     flush: async () => {
       if (timer) await save();

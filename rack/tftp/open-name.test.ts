@@ -30,6 +30,7 @@ beforeAll(async () => {
       machineOf: () => null,
       replace: unused,
       change: () => undefined,
+      newLink: unused,
       flush: unused,
     },
     macOf: async (ip) => (ip === remote.address ? mac : null),
