@@ -25,12 +25,11 @@ async function commissionAll(simulation: Simulation): Promise<string[]> {
         machine.systemId() ?? '',
         'the end of its commissioning',
         120_000,
-        (seen) => seen.attempt?.id === id && seen.attempt.ended,
+        // A view can tell the attempt's end a moment before the status that follows from it.
+        (seen) => seen.attempt?.id === id && seen.attempt.ended && seen.status !== 'COMMISSIONING',
       );
       const { serial, model } = machine.hardware;
-      // A machine that passed goes off afterwards: whether its BMC's refusal of that is seen yet is a matter of moments.
-      const end = status === 'READY' ? status : `${status} ${attempt?.code ?? ''}`;
-      return `${serial} ${model.vendor} ${machine.fault?.kind ?? 'healthy'}: ${end}`;
+      return `${serial} ${model.vendor} ${machine.fault?.kind ?? 'healthy'}: ${status} ${attempt?.code ?? ''}`;
     }),
   );
 }
