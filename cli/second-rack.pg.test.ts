@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { RackView } from '@ingot/contract/native.ts';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 
 // The commands of docs/operations.md, "A second rack, on another host", with the programs themselves. The rack has a state
 // directory of its own and an interface that does not exist, so that it serves nothing here.

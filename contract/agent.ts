@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Agent ↔ region, spoken over TLS to the rack (pinned certificate) and forwarded. All bodies JSON unless said.

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What an image holds; `core/plan/image-content.ts` says what the words mean. Kept with the image as JSON. */
 export const ImageContent = z.object({

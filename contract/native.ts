@@ -1,6 +1,6 @@
 import { LIFECYCLE_ACTIONS } from '@ingot/core/machine/actions.ts';
 import { STATUS_NUMBERS, type Status } from '@ingot/core/machine/status.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ImageContent } from './image-upload.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Body of POST /api/v1/machines/{id}/deploy/plan; GET takes the same by query. */
 export const PlanRequest = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Region ↔ rack: one WebSocket (`GET /rack/v1/link`, text frames, one JSON message each), dialled by the rack over the

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, copyFile, mkdir, open, readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EMULATOR_COMMANDS, lanConfiguration, lanScript } from './machine/bmc.ts';
 import { chassisScript, QMP_TALK } from './machine/chassis.ts';
 import { type MachineFiles, OVMF, qemuArguments } from './machine/qemu.ts';

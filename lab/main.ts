@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openLab, startLab } from './data-centre.ts';
 import { runDemo } from './demo/demo.ts';
 import { runSimulatedDemo } from './fleet/demo.ts';

@@ -1,6 +1,6 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What `ingot login` remembers. */
 export const Profile = z.object({ url: z.string(), apiKey: z.string() });

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Health, ImageView, RackView, SshKeyView, SubnetView } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Connection, chooseConnection } from '../client/connection.ts';
 import { clientOf, exchange } from '../client/request.ts';
 import { type CliContext, type GlobalOptions, stateDirOf } from '../context.ts';

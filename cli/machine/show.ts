@@ -1,5 +1,5 @@
 import { AttemptView, EventView, EvidenceView, Explain, MachineDetail, MachineView } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CliContext, GlobalOptions } from '../context.ts';
 import { eventTable } from '../format/events.ts';
 import { explanation } from '../format/explanation.ts';

@@ -1,5 +1,5 @@
 import { AttemptView, MachineView } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Unreachable } from '../client/request.ts';
 import { CliFailure, EXIT, type ExitCode } from '../failure.ts';
 import { paintStatus } from '../format/machines.ts';

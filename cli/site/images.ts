@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { ImageRequest, ImageView } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type CliContext, type GlobalOptions, stateDirOf } from '../context.ts';
 import { CliFailure, EXIT } from '../failure.ts';
 import { progressLine } from '../format/progress.ts';

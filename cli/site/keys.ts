@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { SshKeyView } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CliContext, GlobalOptions } from '../context.ts';
 import { CliFailure, EXIT } from '../failure.ts';
 import { table } from '../format/table.ts';

@@ -1,5 +1,5 @@
 import { type DhcpModeName, ServeReply, SubnetView } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CliContext, GlobalOptions } from '../context.ts';
 import { CliFailure, EXIT } from '../failure.ts';
 import { table } from '../format/table.ts';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { Health, UserView, WhoAmI } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { socketOf } from '../client/connection.ts';
 import { clientOf, exchange } from '../client/request.ts';
 import { type CliContext, type GlobalOptions, stateDirOf } from '../context.ts';

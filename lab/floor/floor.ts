@@ -99,10 +99,7 @@ async function openSite(options: FloorOptions, lab: Lab, folder: string): Promis
   const self = path.join(options.checkout, 'dist/lab.mjs');
   const server = [process.execPath, self, 'floor-http', '--root', root, '--address', lab.rackAddress, '--log', log];
   await startDaemon(lab.rackCommand(server), path.join(folder, 'http.log'));
-  const kernelLine = [
-    `ingot.rack=${http} ingot.root=${sum} ingot.rootsize=${size}`,
-    'console=ttyS0,115200 loglevel=4',
-  ].join(' ');
+  const kernelLine = [`ingot.rack=${http} ingot.root=${sum}`, 'console=ttyS0,115200 loglevel=4'].join(' ');
   return { http, root, log, kernelLine };
 }
 

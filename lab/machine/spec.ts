@@ -1,5 +1,5 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One virtual server as it stands in the rack: what a person could read on its label. */
 export const MachineSpec = z.strictObject({

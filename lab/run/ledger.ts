@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { removeNamespace } from '../network/namespaces.ts';
 import { endProcesses, identify, isAlive } from './process-identity.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { InstallPlan } from '@ingot/contract/agent.ts';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Boot, hang, hangIf } from './boot.ts';
 import { ask, Refused } from './region-calls.ts';
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { NativeClient } from './native-client.ts';
 
 /** What dist/images-build.mjs --json prints: progress lines, then the image. */

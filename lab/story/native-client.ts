@@ -16,7 +16,7 @@ import {
   RackToken,
   WhoAmI,
 } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A refusal of the native API, with the fix it names. */
 export class ApiRefusal extends Error {

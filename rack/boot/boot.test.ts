@@ -56,7 +56,7 @@ it('renders the script and the kernel command line of the architecture page', ()
   };
   expect(kernelCommandLine(boot)).toBe(
     `ingot.rack=http://10.77.0.1:5248 ingot.agent=https://10.77.0.1:5249 ingot.pin=${'d'.repeat(64)} ` +
-      `ingot.root=${'c'.repeat(64)} ingot.rootsize=1000 ingot.ticket=tic.ket BOOTIF=01-02-00-00-00-00-01 console=ttyS0,115200 quiet`,
+      `ingot.root=${'c'.repeat(64)} ingot.ticket=tic.ket BOOTIF=01-02-00-00-00-00-01 console=ttyS0,115200 quiet`,
   );
   const lines = ephemeralScript(boot).split('\n');
   expect(lines[0]).toBe('#!ipxe');

@@ -24,7 +24,6 @@ export function kernelCommandLine(boot: EphemeralBoot): string {
     `ingot.agent=${boot.agentUrl}`,
     `ingot.pin=${boot.pin}`,
     `ingot.root=${image.squashfs.sha256}`,
-    `ingot.rootsize=${image.squashfs.size}`,
     `ingot.ticket=${boot.ticket}`,
     `BOOTIF=01-${mac.replaceAll(':', '-')}`,
     ...withoutIpxeOperators(boot.options),

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Kea's control channel (Kea ARM, chapter 18): one JSON command a connection over a unix socket. */
 

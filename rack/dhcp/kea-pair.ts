@@ -1,5 +1,5 @@
 import type { DhcpPeer } from '@ingot/contract/rack.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KeaConfig } from './kea-config.ts';
 import { keaCommand } from './kea-control.ts';
 

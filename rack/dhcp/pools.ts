@@ -1,5 +1,5 @@
 import type { PoolState } from '@ingot/contract/rack.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { keaCommand } from './kea-control.ts';
 
 /** Kea's counters of one subnet (Kea ARM, table "DHCPv4 Statistics"). */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { keaCommand } from '../dhcp/kea-control.ts';
 import type { LeaseRow } from './lease-file.ts';
 import { followLeases } from './lease-tail.ts';

@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PowerOutcome } from '@ingot/contract/rack.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One piece of power work, without its parameters: those have secrets and come again from the region. */
 export const JournalEntry = z.object({

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseRegionUrl, type RegionAddress, type RegionHost, regionUrl } from './address.ts';
 
 const File = z.object({ url: z.string() });

@@ -9,7 +9,7 @@ import {
 } from '@ingot/contract/native.ts';
 import Fastify, { type InjectOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createUser } from '../accounts/users.ts';
 import { USER_DATA_LIMIT } from '../machines/deploy-request.ts';
 import { updateMachine } from '../machines/update.ts';

@@ -1,5 +1,5 @@
 import { ApiError, NATIVE_BASE } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Route } from './route.ts';
 
 type Json = Record<string, unknown>;

@@ -1,6 +1,6 @@
 import type { MachineFacts } from '@ingot/core/machine/model.ts';
 import { flatLayout } from '@ingot/core/storage/flat-layout.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What a machine cannot boot without; `agent` is the door of the ephemeral system, `boot-programs` its first files. */
 const NEEDED = ['dhcp', 'tftp', 'http', 'agent', 'boot-programs'];

@@ -1,6 +1,6 @@
 import { type AttemptKind, FIXED_PHASES, type Phase, type PowerState } from '@ingot/core/machine/model.ts';
 import { STATUS_NUMBERS, type Status } from '@ingot/core/machine/status.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Text columns that hold words of the model; another word there is a bug or a tampered row, and is not acted upon. */
 const statusNames = Object.keys(STATUS_NUMBERS) as [Status, ...Status[]];

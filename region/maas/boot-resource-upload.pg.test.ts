@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openBlobStore } from '../images/blobs.ts';
 import { deployImage } from '../images/catalogue.ts';
 import { sampleImage, sumOfBytes } from '../images/testing/sample-image.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The webhook message of cloud-init's reporting (metadata-api.md §6). */
 export const StatusMessage = z.object({

@@ -8,7 +8,7 @@ import {
   usableSpan,
 } from '@ingot/core/network/address.ts';
 import type { Kysely, Transaction } from 'kysely';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Tables } from '../store/schema.ts';
 import { networkAround, parseSpan, single, spanSize, subtractSpans } from './spans.ts';
 

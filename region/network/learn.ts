@@ -1,7 +1,7 @@
 import { RackInterface } from '@ingot/contract/rack.ts';
 import type { Ipv4Network } from '@ingot/core/network/address.ts';
 import type { Transaction } from 'kysely';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RegionDeps } from '../deps.ts';
 import type { Tables } from '../store/schema.ts';
 import { cidrOf, networkAround } from './spans.ts';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Change, ChangeFeed } from '../deps.ts';
 import { clientConfig, type Database, type DatabaseAddress } from './database.ts';
 

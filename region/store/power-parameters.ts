@@ -1,6 +1,6 @@
 import { secretFieldsOf } from '@ingot/core/power/power-types.ts';
 import type { Kysely, Transaction } from 'kysely';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RegionDeps } from '../deps.ts';
 import { markMachines } from './mark.ts';
 import { NotFound } from './not-found.ts';

@@ -1,6 +1,6 @@
 import { UefiBootChain } from '@ingot/contract/rack.ts';
 import type { Kysely, Transaction } from 'kysely';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Tables } from './schema.ts';
 
 /** Settings that Ingot reads, with their shape and default; a missing row means the default. */

@@ -5,7 +5,7 @@ import { type CommandResult, tryCommand } from '@ingot/lab/run/command.ts';
 import { waitFor } from '@ingot/lab/run/wait.ts';
 import { SIMULATED_IMAGE, type SimulatedSite, startSimulatedSite } from '@ingot/lab/sim/site.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkout, ensureBuilt } from '../sim/built.ts';
 import { testedBlocks } from './command-blocks.ts';
 

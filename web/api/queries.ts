@@ -12,7 +12,7 @@ import {
 } from '@ingot/contract/native.ts';
 import { DeployPlanView } from '@ingot/contract/plan.ts';
 import { QueryClient, queryOptions } from '@tanstack/react-query';
-import { z } from 'zod';
+import * as z from 'zod';
 import { get, getText, Refused } from './client.ts';
 
 /** The event stream keeps what is shown fresh, so nothing refetches by age; a lost stream refetches once (stream.ts). */

@@ -1,7 +1,7 @@
 import { Action, Explain } from '@ingot/contract/native.ts';
 import { explain } from '@ingot/core/machine/explain.ts';
 import type { MachineState } from '@ingot/core/machine/model.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RegionDeps } from '../../deps.ts';
 import { chooseImage } from '../../machines/deploy-request.ts';
 import { noSuch } from '../failure.ts';

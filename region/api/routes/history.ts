@@ -1,5 +1,5 @@
 import { AttemptView, EventView, EvidenceView, ScriptResultView } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { noSuch } from '../failure.ts';
 import type { NativeParts } from '../parts.ts';
 import { attemptsOf, evidenceOf } from '../read/attempts.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UPLOAD_CHUNK, UploadRequest, UploadView } from '@ingot/contract/image-upload.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RegionDeps } from '../../deps.ts';
 import { imageName } from '../../images/image-name.ts';
 import { finishUpload } from '../../images/upload/finish.ts';

@@ -1,5 +1,5 @@
 import { ImageRequest, ImageView } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type CatalogueImage, deleteImage, listImages, registerImage } from '../../images/catalogue.ts';
 import { noSuch } from '../failure.ts';
 import { type Route, route } from '../route.ts';

@@ -10,7 +10,7 @@ import {
 } from '@ingot/contract/native.ts';
 import { matchesFilter, parseFilter } from '@ingot/core/filter/machine-filter.ts';
 import { secretFieldsOf } from '@ingot/core/power/power-types.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RegionDeps } from '../../deps.ts';
 import { queryPower } from '../../lifecycle/power-work.ts';
 import { requestDeploy } from '../../machines/deploy-request.ts';

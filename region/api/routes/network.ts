@@ -1,5 +1,5 @@
 import { ServeReply, ServeRequest, SubnetView } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { serve } from '../../network/serve.ts';
 import { subnetsOf } from '../read/subnets.ts';
 import { type Route, route } from '../route.ts';

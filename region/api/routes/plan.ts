@@ -1,6 +1,6 @@
 import { DeployPlanView, PlanRequest } from '@ingot/contract/plan.ts';
 import { explain } from '@ingot/core/machine/explain.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RegionDeps } from '../../deps.ts';
 import { deployPlanOf } from '../../machines/deploy-plan.ts';
 import { chooseImage } from '../../machines/deploy-request.ts';

@@ -1,5 +1,5 @@
 import { ApiKey, ApiKeyRequest, LoginRequest, UserRequest, UserView, WhoAmI } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createToken, formatToken } from '../../accounts/api-tokens.ts';
 import { createSession, endSession } from '../../accounts/sessions.ts';
 import { createUser, findUser, verifyLogin } from '../../accounts/users.ts';

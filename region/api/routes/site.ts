@@ -2,7 +2,7 @@ import { PowerTypeView, RackToken, RackView, SettingsView } from '@ingot/contrac
 import { RACK_TLS_PORT } from '@ingot/contract/rack.ts';
 import { POWER_TYPES } from '@ingot/core/power/power-types.ts';
 import type { PowerType } from '@ingot/core/power/schema.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createRackToken } from '../../racklink/rack-rows.ts';
 import { readSettings, SETTINGS, writeSettings } from '../../store/settings.ts';
 import { type ApiFailure, failureFor } from '../failure.ts';

@@ -1,5 +1,5 @@
 import { SshKeyRequest, SshKeyView } from '@ingot/contract/native.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { addSshKey, deleteSshKey, listSshKeys, parseSshKey, type SshKey } from '../../accounts/ssh-keys.ts';
 import { noSuch } from '../failure.ts';
 import { type Route, route, signedIn } from '../route.ts';

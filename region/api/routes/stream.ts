@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { failureFor } from '../failure.ts';
 import type { NativeParts } from '../parts.ts';
 import { type Route, route, signedIn } from '../route.ts';

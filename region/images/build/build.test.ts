@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { imageSources, oneLine, parseDeb822Sources, parseOneLineSources } from './apt-sources.ts';
 import { cpioArchive } from './cpio.ts';
+import { parseLdd } from './dynamic-program.ts';
 import { INIT_SCRIPT, UDHCPC_SCRIPT } from './initramfs-init.ts';
 import { parseModulesDep } from './netboot-modules.ts';
 import { packageProgress } from './progress.ts';
@@ -73,6 +74,16 @@ describe('initramfs', () => {
       execFileSync('sh', ['-n'], { input: script });
       expect(script).not.toMatch(/\$\{/);
     }
+  });
+
+  test('the libraries of a program are those ldd resolves; a missing one stops the build', () => {
+    const lines = [
+      '\tlinux-vdso.so.1 (0x00007f63fea83000)',
+      '\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f63fe880000)',
+      '\t/lib64/ld-linux-x86-64.so.2 (0x00007f63fea85000)',
+    ];
+    expect(parseLdd(lines)).toEqual(['/lib/x86_64-linux-gnu/libc.so.6', '/lib64/ld-linux-x86-64.so.2']);
+    expect(() => parseLdd(['\tlibcrypto.so.3 => not found'])).toThrow('libcrypto.so.3');
   });
 
   test('an archive has parents, modes and links, and is the same every time', () => {

@@ -1,5 +1,5 @@
 /** Raised by hand when the way the tree is made changes without a change of the lists below. */
-const REVISION = 1;
+const REVISION = 2;
 
 /**
  * Tools of the ephemeral system. `linux-image-amd64`, not the cloud kernel: that one has no IPMI, AHCI or common network cards.
@@ -49,8 +49,10 @@ const PRUNED_MODULES = [
 const PRUNED_PATHS = [
   ...'usr/share/man usr/share/doc usr/share/locale usr/share/info usr/share/bash-completion usr/share/zsh'.split(' '),
   ...'usr/share/bug usr/share/lintian usr/share/snmp usr/share/i18n usr/share/initramfs-tools'.split(' '),
-  ...'usr/lib/udev/hwdb.d'.split(' '),
-  ...'var/lib/apt/lists var/cache/apt var/cache/debconf var/log usr/include usr/share/node_modules'.split(' '),
+  'usr/lib/udev/hwdb.d',
+  ...'var/lib/apt/lists var/cache/apt var/cache/debconf var/log usr/include usr/share/node_modules usr/share/nodejs/@types'.split(
+    ' ',
+  ),
   // What packages want started by default; our target names what it needs.
   ...'default multi-user sysinit sockets timers getty'
     .split(' ')

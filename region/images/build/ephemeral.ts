@@ -75,8 +75,10 @@ async function makeSystem(
   const beside = (name: string) => join(build.outDir, 'ephemeral', `${name}.new`);
   await copyFile(join(tree, 'boot', `vmlinuz-${kernel}`), beside('vmlinuz'));
   await timed(seconds, 'prune', build, () => prune(tree, kernel, recipe));
-  await timed(seconds, 'drivers', build, () => writeModulesPart(tree, kernel, beside('netboot-modules.cpio.zst')));
   await timed(seconds, 'squashfs', build, () => pack(tree, beside('root.squashfs'), build));
+  await timed(seconds, 'drivers', build, () =>
+    writeModulesPart(tree, kernel, beside('root.squashfs'), beside('netboot-modules.cpio.zst')),
+  );
   const files = Object.fromEntries(STORED_FILES.map((name) => [name, beside(name)]));
   return { version: today(), kernel, files };
 }

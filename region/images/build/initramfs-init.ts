@@ -1,6 +1,6 @@
 /**
  * /init of the ephemeral system: finds the network card the firmware booted from, asks for an address, fetches the root
- * image, checks its sum, and hands over to systemd on an overlay in RAM. Kernel command line: see docs/architecture.md.
+ * image, checks it by the sum that came in the initrd, and hands over to systemd on an overlay in RAM. Kernel command line: see docs/architecture.md.
  *
  * It waits for as long as it takes when nobody answers (the machine's deadline is the region's business) and says every five
  * seconds what for. Shell of busybox; `$name` without braces because this is a template.
@@ -26,7 +26,6 @@ for word in $(cat /proc/cmdline); do
   case "$word" in
     ingot.rack=*) rack=$(echo "$word" | cut -d= -f2-) ;;
     ingot.root=*) root=$(echo "$word" | cut -d= -f2-) ;;
-    ingot.rootsize=*) rootsize=$(echo "$word" | cut -d= -f2-) ;;
     BOOTIF=*) bootif=$(echo "$word" | cut -d= -f2- | cut -d- -f2- | tr - : | tr A-F a-f) ;;
   esac
 done
@@ -69,7 +68,6 @@ while [ ! -e /run/address ]; do
 done
 say "address $(cat /run/address) since $(uptime) s"
 
-[ -n "$rootsize" ] || rootsize=0
 mount -t tmpfs -o size=80%,mode=755 tmpfs /ram
 # A transfer without a new byte in 20 s is ended from beside it: with -T this static wget crashes in Debian 12.
 fetch() {
@@ -85,8 +83,8 @@ fetch() {
 while :; do
   if fetch; then
     fetched=$(uptime)
-    if echo "$root  /ram/root.squashfs" | sha256sum -c -s; then break; fi
-    say "root image differs from its sum $root: fetched again"
+    if b2sum --check --status /root.sum; then break; fi
+    say "root image $root differs from the sum that came with this initrd: fetched again"
   else
     remind "waiting for root image from $rack: $(tail -n 1 /run/wget.log)"
   fi

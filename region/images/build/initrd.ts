@@ -1,19 +1,25 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
+import { dynamicProgram } from './dynamic-program.ts';
 import { ephemeralFiles } from './ephemeral-files.ts';
 import { INIT_SCRIPT, UDHCPC_SCRIPT } from './initramfs-init.ts';
 import { netbootModules } from './netboot-modules.ts';
 import { run } from './run.ts';
 
 /**
- * The part of the initrd that belongs to a squashfs: its kernel's network drivers and its static busybox. Written zstd
- * compressed to `target`.
+ * The part of the initrd that belongs to `squashfs`: its kernel's network drivers, its static busybox, and its BLAKE2b sum
+ * (`root.sum`) with the program that checks it. BLAKE2b, because the image is read whole at every boot and slow cores take
+ * more than twice as long for SHA-256, more still with busybox's. Written zstd compressed to `target`.
  */
-export async function writeModulesPart(tree: string, kernel: string, target: string): Promise<void> {
+export async function writeModulesPart(tree: string, kernel: string, squashfs: string, target: string): Promise<void> {
   const busybox = await readFile(join(tree, 'bin/busybox'));
   const entries: CpioEntry[] = [
     { path: 'bin/busybox', kind: 'file', mode: 0o755, content: busybox },
+    { path: 'root.sum', kind: 'file', mode: 0o644, content: Buffer.from(await rootSum(squashfs)) },
+    ...(await dynamicProgram(tree, 'usr/bin/b2sum')),
     ...(await netbootModules(tree, kernel)),
   ];
   await writeCompressed(cpioArchive(entries), target, 15);
@@ -42,4 +48,11 @@ export async function buildInitrd(input: { modulesPart: string; agent: string; t
 async function writeCompressed(archive: Buffer, target: string, level: number): Promise<void> {
   await writeFile(`${target}.raw`, archive);
   await run('zstd', ['-q', '-f', `-${level}`, '--rm', `${target}.raw`, '-o', target]);
+}
+
+/** A line as `b2sum -c` reads it, for the place where /init puts the image. */
+async function rootSum(squashfs: string): Promise<string> {
+  const hash = createHash('blake2b512');
+  for await (const piece of createReadStream(squashfs)) hash.update(piece);
+  return `${hash.digest('hex')}  /ram/root.squashfs\n`;
 }

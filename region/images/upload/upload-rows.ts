@@ -1,6 +1,6 @@
 import { ImageContent, UploadFormat } from '@ingot/contract/image-upload.ts';
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ImageUploadsTable, Tables } from '../../store/schema.ts';
 
 type Db = Kysely<Tables> | Transaction<Tables>;

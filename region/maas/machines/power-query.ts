@@ -1,5 +1,5 @@
 import { QUERYABLE_TYPES } from '@ingot/core/power/power-types.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RegionDeps } from '../../deps.ts';
 import { orderPower } from '../../lifecycle/order-power.ts';
 import { MaasError, unavailable } from '../wire/errors.ts';

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ImageFilesTable, ImagesTable } from '../../store/schema.ts';
 import { isoDate } from '../dates.ts';
 import { API_PREFIX } from '../describe.ts';

@@ -2,7 +2,7 @@ import os from 'node:os';
 import { RackInterface } from '@ingot/contract/rack.ts';
 import { POWER_TYPES } from '@ingot/core/power/power-types.ts';
 import { type Selectable, sql } from 'kysely';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RacksTable } from '../../store/schema.ts';
 import { API_PREFIX } from '../describe.ts';
 import { scriptStatusName } from '../machines/script-status.ts';
