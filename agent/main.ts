@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startupSnapshot } from 'node:v8';
 import { factsFromInventory } from '@ingot/core/hardware/facts.ts';
 import { parseCmdline } from './cmdline.ts';
 import { collectInventory } from './inventory.ts';
@@ -91,8 +92,14 @@ async function stayUp(): Promise<void> {
   for (;;) await sleep(3_600_000);
 }
 
-main().catch(async (error: unknown) => {
-  say(`failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  if (error instanceof Refused) return stayUp();
-  process.exitCode = 1;
-});
+function live(): void {
+  main().catch(async (error: unknown) => {
+    say(`failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    if (error instanceof Refused) return stayUp();
+    process.exitCode = 1;
+  });
+}
+
+// Run with --build-snapshot, the program is only loaded; it lives where the snapshot is started.
+if (startupSnapshot.isBuildingSnapshot()) startupSnapshot.setDeserializeMainFunction(live);
+else live();

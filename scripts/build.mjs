@@ -24,9 +24,24 @@ const programs = [
   { name: 'rack', entry: 'rack/main.ts' },
   { name: 'lab', entry: 'lab/main.ts' },
   { name: 'images-build', entry: 'region/images/build/main.ts' },
-  // The ephemeral image has Debian's Node 18 and no node_modules. Minified: it is read at every boot of a machine.
-  { name: 'agent', entry: 'agent/main.ts', target: 'node18', external: [], minify: true },
+  // The ephemeral image has Debian's Node 18 and no node_modules. Minified: it is read at every boot of a machine. CommonJS,
+  // and Node's own modules only when they are used: image builds make a V8 snapshot of it, which can hold neither.
+  { name: 'agent', entry: 'agent/main.ts', target: 'node18', external: [], minify: true, format: 'cjs', lazy: true },
 ];
+
+/** Every `node:` import becomes an object that loads the module at the first look at one of its exports. */
+const lazyBuiltins = {
+  name: 'lazy-builtins',
+  setup(build) {
+    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path: path.slice(5), namespace: 'lazy-builtin' }));
+    build.onLoad({ filter: /.*/, namespace: 'lazy-builtin' }, async ({ path: name }) => {
+      const names = JSON.stringify(Object.keys(await import(`node:${name}`)).filter((key) => key !== 'default'));
+      const contents = `const load = () => require(${JSON.stringify(name)});
+for (const name of ${names}) Object.defineProperty(exports, name, { enumerable: true, get: () => load()[name] });`;
+      return { contents, loader: 'js' };
+    });
+  },
+};
 
 const sha = (data) => createHash('sha256').update(data).digest('hex');
 
@@ -58,7 +73,8 @@ async function writeAside(file, data) {
 }
 
 async function buildProgram(program, salt, known) {
-  const outfile = path.join(dist, `${program.name}.mjs`);
+  const format = program.format ?? 'esm';
+  const outfile = path.join(dist, `${program.name}.${format === 'esm' ? 'mjs' : format}`);
   if (!existsSync(path.join(root, program.entry)))
     return { state: 'missing', detail: `${program.entry} does not exist` };
   if (known && existsSync(outfile) && (await inputsHash(known.inputs, salt)) === known.hash) {
@@ -71,12 +87,13 @@ async function buildProgram(program, salt, known) {
     outfile,
     bundle: true,
     platform: 'node',
-    format: 'esm',
+    format,
     target: program.target ?? 'node20',
     minify: program.minify ?? false,
     external: program.external ?? external,
     sourcemap: 'linked',
-    banner: { js: banner },
+    plugins: program.lazy ? [lazyBuiltins] : [],
+    banner: format === 'esm' ? { js: banner } : {},
     // A legal notice of a dependency stays with its code.
     legalComments: 'inline',
     metafile: true,
@@ -85,7 +102,7 @@ async function buildProgram(program, salt, known) {
   });
   for (const file of result.outputFiles) await writeAside(file.path, file.contents);
   // Dependencies change with the lock file, which is part of the salt; only our own files are read.
-  const inputs = Object.keys(result.metafile.inputs).filter((input) => !input.includes('node_modules/'));
+  const inputs = Object.keys(result.metafile.inputs).filter((input) => !/node_modules\/|^lazy-builtin:/.test(input));
   return { state: 'built', record: { inputs, hash: await inputsHash(inputs, salt) } };
 }
 

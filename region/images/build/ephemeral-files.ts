@@ -1,4 +1,7 @@
+import { AGENT_NODE_FLAGS } from './agent-snapshot.ts';
 import type { CpioEntry } from './cpio.ts';
+
+const NODE = ['/usr/bin/node', ...AGENT_NODE_FLAGS].join(' ');
 
 const AGENT_UNIT = `[Unit]
 Description=Ingot agent
@@ -7,9 +10,8 @@ DefaultDependencies=no
 StartLimitIntervalSec=0
 
 [Service]
-# The agent lives for minutes and computes little: compiling its code to machine code costs more than it gives (a fifth of
-# the start on a slow core).
-ExecStart=/usr/bin/node --no-warnings --max-lazy --no-opt --no-sparkplug --single-threaded-gc /usr/lib/ingot/agent.mjs
+# From the snapshot; from the program where Node refuses it, or when that one ended.
+ExecStart=/bin/sh -c '${NODE} --snapshot-blob /usr/lib/ingot/agent.blob || exec ${NODE} /usr/lib/ingot/agent.cjs'
 Restart=always
 RestartSec=1
 OOMScoreAdjust=-900
@@ -68,9 +70,9 @@ const MASKED = [
 
 /**
  * What is laid over the squashfs at boot. It travels in the initrd, so a change of agent or units does not rebuild the
- * squashfs. Paths are relative to the new root.
+ * squashfs. Paths are relative to the new root. `snapshot` is null where none could be made.
  */
-export function ephemeralFiles(agent: Buffer): CpioEntry[] {
+export function ephemeralFiles(agent: Buffer, snapshot: Buffer | null): CpioEntry[] {
   const text = (path: string, content: string, mode = 0o644): CpioEntry => ({
     path,
     kind: 'file',
@@ -79,7 +81,10 @@ export function ephemeralFiles(agent: Buffer): CpioEntry[] {
   });
   const units = 'etc/systemd/system';
   return [
-    { path: 'usr/lib/ingot/agent.mjs', kind: 'file', mode: 0o644, content: agent },
+    { path: 'usr/lib/ingot/agent.cjs', kind: 'file', mode: 0o644, content: agent },
+    ...(snapshot === null
+      ? []
+      : [{ path: 'usr/lib/ingot/agent.blob', kind: 'file' as const, mode: 0o644, content: snapshot }]),
     text(`${units}/ingot-agent.service`, AGENT_UNIT),
     text(`${units}/ingot.target`, TARGET_UNIT),
     { path: `${units}/default.target`, kind: 'link', target: 'ingot.target' },

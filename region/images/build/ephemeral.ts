@@ -1,10 +1,11 @@
 import { copyFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { agentSnapshot } from './agent-snapshot.ts';
 import { bootstrapTree } from './bootstrap-tree.ts';
 import { type EphemeralRecipe, ephemeralRecipe } from './ephemeral-recipe.ts';
 import { hostRelease } from './host-release.ts';
 import { buildInitrd, writeModulesPart } from './initrd.ts';
-import type { BuildInput, BuiltImage } from './progress.ts';
+import type { BuildInput, BuiltFile, BuiltImage } from './progress.ts';
 import { run } from './run.ts';
 import { describeFile, findStored, recipeKey, store } from './stored-build.ts';
 import { timed, today } from './timed.ts';
@@ -33,9 +34,13 @@ export async function buildEphemeral(build: BuildInput & { agent: string }): Pro
       await rm(workDir, { recursive: true, force: true });
     }
   }
+  const squashfs = await describeFile(join(directory, 'root.squashfs'), 'squashfs');
+  const snapshot = join(directory, 'agent.blob');
+  await timed(seconds, 'agent', build, () => makeSnapshot(squashfs, snapshot, build));
   const initrd = join(directory, 'initrd');
+  const modulesPart = join(directory, 'netboot-modules.cpio.zst');
   await timed(seconds, 'initrd', build, () =>
-    buildInitrd({ modulesPart: join(directory, 'netboot-modules.cpio.zst'), agent: build.agent, target: initrd }),
+    buildInitrd({ modulesPart, agent: build.agent, snapshot, target: initrd }),
   );
   return {
     purpose: 'ephemeral',
@@ -47,10 +52,21 @@ export async function buildEphemeral(build: BuildInput & { agent: string }): Pro
     files: [
       await describeFile(join(directory, 'vmlinuz'), 'boot-kernel'),
       await describeFile(initrd, 'boot-initrd'),
-      await describeFile(join(directory, 'root.squashfs'), 'squashfs'),
+      squashfs,
     ],
     seconds,
   };
+}
+
+/** Without a snapshot machines start the agent from its program, so its failure is said and not fatal. */
+async function makeSnapshot(squashfs: BuiltFile, target: string, build: BuildInput & { agent: string }): Promise<void> {
+  const workDir = join(build.workDir, `agent.${process.pid}`);
+  try {
+    await agentSnapshot({ squashfs, agent: build.agent, workDir, target });
+  } catch (error) {
+    await rm(target, { force: true });
+    build.log(`no start-up snapshot of the agent: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 interface MadeSystem {

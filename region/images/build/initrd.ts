@@ -29,12 +29,22 @@ export async function writeModulesPart(tree: string, kernel: string, squashfs: s
  * The whole initrd: the modules part, then /init and what is laid over the root image. The kernel unpacks archives that
  * follow one another. Takes a second, so a changed agent costs no rebuild of the squashfs.
  */
-export async function buildInitrd(input: { modulesPart: string; agent: string; target: string }): Promise<void> {
+export async function buildInitrd(input: {
+  modulesPart: string;
+  agent: string;
+  /** Path of the agent's start-up snapshot; there need be none. */
+  snapshot: string;
+  target: string;
+}): Promise<void> {
+  const snapshot = await readFile(input.snapshot).catch(() => null);
   const entries: CpioEntry[] = [
     { path: 'init', kind: 'file', mode: 0o755, content: Buffer.from(INIT_SCRIPT) },
     { path: 'udhcpc.sh', kind: 'file', mode: 0o755, content: Buffer.from(UDHCPC_SCRIPT) },
     ...['proc', 'sys', 'dev', 'run', 'ram', 'new', 'etc'].map((path): CpioEntry => ({ path, kind: 'directory' })),
-    ...ephemeralFiles(await readFile(input.agent)).map((entry) => ({ ...entry, path: `ingot/${entry.path}` })),
+    ...ephemeralFiles(await readFile(input.agent), snapshot).map((entry) => ({
+      ...entry,
+      path: `ingot/${entry.path}`,
+    })),
   ];
   const overlay = `${input.target}.overlay`;
   await writeCompressed(cpioArchive(entries), overlay, 15);

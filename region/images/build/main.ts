@@ -67,7 +67,7 @@ function readOptions(): Options | null {
         ...{ kind: text, out: text, mirror: text, release: text, kernel: text, refresh: flag, json: flag },
         cache: { type: 'string', default: '/var/cache/ingot/images' },
         work: { type: 'string', default: '/var/cache/ingot/work' },
-        agent: { type: 'string', default: join(here, 'agent.mjs') },
+        agent: { type: 'string', default: join(here, 'agent.cjs') },
       },
     });
     const { kind, out, kernel } = values;
