@@ -96,7 +96,16 @@ export const InstallPlan = z.object({
       .optional(),
   }),
   /** Files to write into the target after unpacking: cloud-init's datasource, network configuration, fstab … */
-  files: z.array(z.object({ path: z.string(), mode: z.number().int(), content: z.string() })),
+  files: z.array(
+    z.object({
+      path: z.string(),
+      mode: z.number().int(),
+      content: z.string(),
+      /** Written only where the unpacked system has this path, or has it not. */
+      onlyWith: z.string().optional(),
+      onlyWithout: z.string().optional(),
+    }),
+  ),
   kernelOptions: z.string(),
 });
 export type InstallPlan = z.infer<typeof InstallPlan>;

@@ -4,6 +4,9 @@ export interface PlannedFile {
   path: string;
   mode: number;
   content: string;
+  /** Written only where the unpacked system has this path, or has it not. */
+  onlyWith?: string;
+  onlyWithout?: string;
 }
 
 export interface InstallImage {

@@ -99,7 +99,7 @@ describe('install plan', () => {
     const files = cloudInitFiles({ ...input, network: { version: 2 } });
     expect(files.every((file) => file.mode === 0o600)).toBe(true);
     expect(files[0]?.content.split('\n')).toContain('datasource_list: [ MAAS ]');
-    const [source, ...others] = files.map((file) => file.content);
+    const [source, ...others] = files.filter((file) => file.onlyWith === undefined).map((file) => file.content);
     expect(source).toBe(
       'datasource_list: [ MAAS ]\ndatasource: {"MAAS":{"metadata_url":"http://r/","consumer_key":"c","token_key":"t","token_secret":"s"}}\n',
     );
@@ -109,5 +109,10 @@ describe('install plan', () => {
       },
       network: { version: 2 },
     });
+    const netplan = files.filter((file) => file.onlyWith === '/usr/sbin/netplan');
+    expect(netplan.map(({ path, content }) => [path, JSON.parse(content)])).toEqual([
+      ['/etc/cloud/cloud.cfg.d/50_network.cfg', { network: { config: 'disabled' } }],
+      ['/etc/netplan/50-cloud-init.yaml', { network: { version: 2 } }],
+    ]);
   });
 });
