@@ -63,7 +63,15 @@ export function grubConfig(found: { kernel: string; initrd: string }[], rootUuid
       '}',
     ].join('\n'),
   );
-  const head = ['set default=0', 'set timeout=1', ...terminal, 'insmod part_gpt', 'insmod ext2'];
+  // Esc or Shift within the second shows the menu; drawing it takes seconds on a serial console.
+  const head = [
+    'set default=0',
+    'set timeout_style=hidden',
+    'set timeout=1',
+    ...terminal,
+    'insmod part_gpt',
+    'insmod ext2',
+  ];
   return `${[...head, `search --no-floppy --fs-uuid --set=root ${rootUuid}`, ...entries].join('\n')}\n`;
 }
 
@@ -73,7 +81,7 @@ function grubDefaults(options: string): string {
     console === null
       ? ''
       : `GRUB_TERMINAL="console serial"\nGRUB_SERIAL_COMMAND="serial --unit=${console[1]} --speed=${console[2] ?? '115200'}"\n`;
-  return `GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT=""\nGRUB_CMDLINE_LINUX="${options.replaceAll('"', '')}"\nGRUB_DISABLE_OS_PROBER=true\n${serial}`;
+  return `GRUB_TIMEOUT=1\nGRUB_TIMEOUT_STYLE=hidden\nGRUB_CMDLINE_LINUX_DEFAULT=""\nGRUB_CMDLINE_LINUX="${options.replaceAll('"', '')}"\nGRUB_DISABLE_OS_PROBER=true\n${serial}`;
 }
 
 /**
