@@ -62,7 +62,7 @@ async function erase(task: Extract<Task, { kind: 'erase' }>, place: Workplace): 
   const { client, reporter } = place;
   const steps = reportedSteps(reporter.report, task.resultId, reporter.say);
   const outcome = await steps.run('erase', (onProgress) =>
-    eraseDisks({ secure: task.secure, quick: task.quick, log: steps.log, onProgress }),
+    eraseDisks({ secure: task.secure, quick: task.quick, log: steps.note, onProgress }),
   );
   await client.result(task.resultId, closing(outcome.ok, steps.text(), start));
   return outcome.ok
