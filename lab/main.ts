@@ -13,6 +13,7 @@ import { serveFloor } from './floor/http.ts';
 import { MachineWish } from './machine/spec.ts';
 import { clearLeftovers, openLedger } from './run/ledger.ts';
 import { measure } from './story/measure.ts';
+import { METAL_STORIES, tellMetalStory } from './story/metal/metal.ts';
 
 const USAGE = `Usage: node dist/lab.mjs COMMAND
 
@@ -25,6 +26,7 @@ const USAGE = `Usage: node dist/lab.mjs COMMAND
   sim [--machines N] …                  simulated machines by the thousand, without root: sim --help
   floor [--firmware bios|uefi]          the bare recipe without Ingot, timed; JSON on standard output
   measure [--firmware bios|uefi]        Ingot on the same machine, timed the same way; JSON on standard output
+  story NAME [--firmware bios|uefi]     a path of its own on real firmware: ${Object.keys(METAL_STORIES).join(', ')}
   clean [--all]                         remove what crashed runs left; --all: also what "up" left running`;
 
 /** Both sides of the comparison run on a machine of this size. */
@@ -76,7 +78,7 @@ async function main(argv: string[]): Promise<void> {
     return port;
   };
   const machine = () => {
-    if (name === undefined) throw new UsageError('the machine is missing');
+    if (name === undefined) throw new UsageError('a name is missing');
     return name;
   };
   if (values.help || verb === undefined) {
@@ -144,6 +146,13 @@ async function main(argv: string[]): Promise<void> {
       const wish = { name: 'measured', ...sameMachine(values.firmware) };
       const times = await measure({ checkout, cache: values.cache, port: Number(values.port), wish });
       console.log(JSON.stringify(times));
+      return;
+    }
+    case 'story': {
+      const tell = METAL_STORIES[machine()];
+      if (!tell) throw new UsageError(`no such story: ${name}; there are ${Object.keys(METAL_STORIES).join(', ')}`);
+      const { firmware } = sameMachine(values.firmware);
+      await tellMetalStory(tell, { checkout, cache: values.cache, port: portOf(), firmware, say: console.log });
       return;
     }
     case 'floor-http': {

@@ -35,21 +35,27 @@ const BUILD_LIMIT_MS = 20 * 60_000;
 
 /** Builds both images, or takes them from the cache, and registers them. Returns the deployment image's name. */
 export async function provideImages(api: NativeClient, options: ImageOptions): Promise<string> {
-  let deploy = '';
-  for (const kind of ['ephemeral', 'deploy'] as const) {
-    const image = await buildImage(kind, options);
-    await api.registerImage({
-      purpose: image.purpose,
-      os: image.os,
-      release: image.release,
-      arch: image.arch,
-      version: image.version,
-      title: image.title,
-      files: image.files.map(({ filetype, path: file }) => ({ filetype, path: file })),
-    });
-    if (kind === 'deploy') deploy = `${image.os}/${image.release}`;
-  }
-  return deploy;
+  await provideImage(api, 'ephemeral', options);
+  return provideImage(api, 'deploy', options);
+}
+
+/** Builds one of them, or takes it from the cache, and registers it. Returns its name. */
+export async function provideImage(
+  api: NativeClient,
+  kind: 'ephemeral' | 'deploy',
+  options: ImageOptions,
+): Promise<string> {
+  const image = await buildImage(kind, options);
+  await api.registerImage({
+    purpose: image.purpose,
+    os: image.os,
+    release: image.release,
+    arch: image.arch,
+    version: image.version,
+    title: image.title,
+    files: image.files.map(({ filetype, path: file }) => ({ filetype, path: file })),
+  });
+  return `${image.os}/${image.release}`;
 }
 
 /** Builds one image, or takes it from the cache; its files are links in `handOver`. */

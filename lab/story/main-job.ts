@@ -53,16 +53,22 @@ export async function beginStory(lab: Lab, ingot: Ingot, imageName: string, name
 
 /** Someone switches the server on. It has to introduce itself, and go off again. */
 export async function enlist(story: Story, spec: MachineSpec): Promise<StoryMachine> {
-  const { lab, ingot } = story;
+  const { lab } = story;
   await lab.pressPower(spec.name);
+  const machine = await enlisted(story, spec);
+  await waitFor(`${spec.name} to switch itself off after enlisting`, LIMIT_MS.firmwareOff, async () =>
+    (await lab.isOn(spec.name)) ? undefined : true,
+  );
+  return machine;
+}
+
+/** A machine that is on has introduced itself. */
+export async function enlisted({ ingot }: Story, spec: MachineSpec): Promise<StoryMachine> {
   const detail = await waitFor(
     `${spec.name} (${spec.mac}) to enlist`,
     LIMIT_MS.enlist,
     () => findByMac(ingot, spec.mac),
     1000,
-  );
-  await waitFor(`${spec.name} to switch itself off after enlisting`, LIMIT_MS.firmwareOff, async () =>
-    (await lab.isOn(spec.name)) ? undefined : true,
   );
   return { systemId: detail.systemId, hostname: detail.hostname, spec };
 }

@@ -1,14 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 import type { AttemptView } from '@ingot/contract/native.ts';
-import { startLab } from '../data-centre.ts';
 import type { MachineWish } from '../machine/spec.ts';
-import { openLedger } from '../run/ledger.ts';
 import { apiHands } from './hands.ts';
 import { provideImages } from './images.ts';
-import { startIngot } from './ingot-processes.ts';
 import * as job from './main-job.ts';
+import { withSite } from './site.ts';
 import { type PhaseTime, phasesOf, sumOwn } from './waterfall.ts';
 
 /** Ingot's times for one machine alone, cut as lab/floor cuts the bare recipe's. Seconds. */
@@ -30,22 +26,14 @@ export async function measure(options: {
   port: number;
   wish: MachineWish;
 }): Promise<MeasuredTimes> {
-  const { checkout, cache, port, wish } = options;
-  const ledger = await openLedger(checkout, { owned: true });
-  try {
-    const stateDir = await mkdtemp('/var/tmp/ingot-measure-');
-    await ledger.addFolder(stateDir);
-    const lab = await startLab({ checkout, ledger, stateDir: path.join(stateDir, 'lab'), machines: [wish] });
-    const admin = { username: 'admin', password: randomBytes(9).toString('base64url') };
-    const ingot = await startIngot({ checkout, ledger, lab, stateDir, port, admin });
+  const { checkout, cache, wish } = options;
+  return withSite(options, async ({ stateDir, lab, ingot, spec }) => {
     const handOver = path.join(stateDir, 'images');
     const image = await provideImages(ingot.api, { checkout, cache, handOver, onProgress: () => {} });
     await ingot.api.serve(lab.cidr, lab.dynamic.start, lab.dynamic.end);
     const story = await job.beginStory(lab, ingot, image, 'measure');
     const hands = apiHands(ingot);
     await hands.addSshKey(story.publicKey);
-    const spec = lab.machines[0];
-    if (!spec) throw new Error('the lab has no machine');
     const machine = await job.enlist(story, spec);
     await job.commission(story, machine, hands);
     await job.startDeploy(story, machine, hands);
@@ -56,9 +44,7 @@ export async function measure(options: {
     await job.releaseErasing(story, machine, hands);
     const attempts = await ingot.api.attempts(machine.systemId);
     return cut(wish.firmware, attempts, loggedIn);
-  } finally {
-    await ledger.clear();
-  }
+  });
 }
 
 function cut(firmware: string, attempts: AttemptView[], loggedIn: number): MeasuredTimes {
