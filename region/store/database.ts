@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
+import { preparing } from './prepared.ts';
 import type { Tables } from './schema.ts';
 
 /** Where PostgreSQL is: a URL of the operator's server, or the unix socket of the private cluster. */
@@ -57,5 +58,5 @@ export function openDatabase(address: DatabaseAddress, options: DatabaseOptions)
   pool.on('connect', (client) => client.on('error', (error: Error) => options.onIdleError?.(error)));
   // The same once more, of those that are not lent.
   pool.on('error', () => undefined);
-  return { db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }), pool };
+  return { db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool: preparing(pool) }) }), pool };
 }

@@ -3,6 +3,9 @@ export const UNIQUE_VIOLATION = '23505';
 export const EXCLUSION_VIOLATION = '23P01';
 const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK_DETECTED = '40P01';
+const NOT_SUPPORTED = '0A000';
+const NO_SUCH_STATEMENT = '26000';
+const STATEMENT_EXISTS = '42P05';
 
 /** SQLSTATE of a PostgreSQL error, null for anything else. */
 export function sqlState(error: unknown): string | null {
@@ -22,7 +25,19 @@ export function violatedConstraint(error: unknown): string | null {
  */
 export function isWorthRetrying(error: unknown): boolean {
   const state = sqlState(error);
-  return state === SERIALIZATION_FAILURE || state === DEADLOCK_DETECTED || state === EXCLUSION_VIOLATION;
+  const met = state === SERIALIZATION_FAILURE || state === DEADLOCK_DETECTED || state === EXCLUSION_VIOLATION;
+  return met || isPlanOutdated(error);
+}
+
+/** A prepared statement that shows other columns since somebody changed a table: another connection prepares it anew. */
+export function isPlanOutdated(error: unknown): boolean {
+  return sqlState(error) === NOT_SUPPORTED && error instanceof Error && /cached plan/.test(error.message);
+}
+
+/** What was prepared on this connection is not there, or what was not is: a pooler gave us another one's. */
+export function isStatementUnknown(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === NO_SUCH_STATEMENT || state === STATEMENT_EXISTS;
 }
 
 /**
@@ -51,7 +66,11 @@ export function databaseTrouble(error: unknown): DatabaseTrouble | null {
   const state = sqlState(error) ?? '';
   if (state === FULL) return { code: 'database.full', why: error.message };
   const isGone = /not queryable|Client was closed/.test(error.message);
+  const isPast = isPlanOutdated(error) || isStatementUnknown(error);
   const isAway =
-    AWAY.test(state) || isGone || BROKEN.test(`${'code' in error ? String(error.code) : ''} ${error.message}`);
+    AWAY.test(state) ||
+    isGone ||
+    isPast ||
+    BROKEN.test(`${'code' in error ? String(error.code) : ''} ${error.message}`);
   return isAway ? { code: 'database.away', why: error.message } : null;
 }
