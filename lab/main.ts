@@ -26,7 +26,8 @@ const USAGE = `Usage: node dist/lab.mjs COMMAND
   sim [--machines N] …                  simulated machines by the thousand, without root: sim --help
   floor [--firmware bios|uefi]          the bare recipe without Ingot, timed; JSON on standard output
   measure [--firmware bios|uefi]        Ingot on the same machine, timed the same way; JSON on standard output
-  story NAME [--firmware bios|uefi]     a path of its own on real firmware: ${Object.keys(METAL_STORIES).join(', ')}
+  story NAME [--firmware bios|uefi]     a path of its own on real firmware: ${Object.keys(METAL_STORIES).join(', ')};
+                                        --patience N multiplies every limit, for a host that is busy otherwise
   clean [--all]                         remove what crashed runs left; --all: also what "up" left running`;
 
 /** Both sides of the comparison run on a machine of this size. */
@@ -60,6 +61,7 @@ async function main(argv: string[]): Promise<void> {
       port: { type: 'string', default: '5240' },
       cache: { type: 'string', default: process.env.INGOT_CACHE ?? '/var/cache/ingot' },
       firmware: { type: 'string', default: 'bios' },
+      patience: { type: 'string', default: '1' },
       root: { type: 'string' },
       address: { type: 'string' },
       log: { type: 'string' },
@@ -152,7 +154,16 @@ async function main(argv: string[]): Promise<void> {
       const tell = METAL_STORIES[machine()];
       if (!tell) throw new UsageError(`no such story: ${name}; there are ${Object.keys(METAL_STORIES).join(', ')}`);
       const { firmware } = sameMachine(values.firmware);
-      await tellMetalStory(tell, { checkout, cache: values.cache, port: portOf(), firmware, say: console.log });
+      const patience = Number(values.patience);
+      if (!(patience >= 1 && patience <= 20)) throw new UsageError('--patience is a number from 1 to 20');
+      await tellMetalStory(tell, {
+        checkout,
+        cache: values.cache,
+        port: portOf(),
+        firmware,
+        patience,
+        say: console.log,
+      });
       return;
     }
     case 'floor-http': {

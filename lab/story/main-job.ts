@@ -34,15 +34,24 @@ export interface Story {
   marks: { file: string; end: string };
   sshConfig: string;
   imageName: string;
+  /** Every limit is multiplied by this: more than 1 on a host that is busy with other things. */
+  patience: number;
 }
 
 /** `name` tells stories on one region apart; each has a key, a nonce and marks of its own. */
-export async function beginStory(lab: Lab, ingot: Ingot, imageName: string, name: string): Promise<Story> {
+export async function beginStory(
+  lab: Lab,
+  ingot: Ingot,
+  imageName: string,
+  name: string,
+  patience = 1,
+): Promise<Story> {
   const keyFile = path.join(ingot.stateDir, `${name}-key`);
   return {
     lab,
     ingot,
     imageName,
+    patience,
     keyFile,
     publicKey: await makeKey(keyFile),
     nonce: randomBytes(16).toString('hex'),
@@ -56,17 +65,17 @@ export async function enlist(story: Story, spec: MachineSpec): Promise<StoryMach
   const { lab } = story;
   await lab.pressPower(spec.name);
   const machine = await enlisted(story, spec);
-  await waitFor(`${spec.name} to switch itself off after enlisting`, LIMIT_MS.firmwareOff, async () =>
+  await waitFor(`${spec.name} to switch itself off after enlisting`, LIMIT_MS.firmwareOff * story.patience, async () =>
     (await lab.isOn(spec.name)) ? undefined : true,
   );
   return machine;
 }
 
 /** A machine that is on has introduced itself. */
-export async function enlisted({ ingot }: Story, spec: MachineSpec): Promise<StoryMachine> {
+export async function enlisted({ ingot, patience }: Story, spec: MachineSpec): Promise<StoryMachine> {
   const detail = await waitFor(
     `${spec.name} (${spec.mac}) to enlist`,
-    LIMIT_MS.enlist,
+    LIMIT_MS.enlist * patience,
     () => findByMac(ingot, spec.mac),
     1000,
   );
@@ -132,7 +141,7 @@ export async function firstLogin(story: Story, machine: StoryMachine): Promise<s
   if (address === undefined) throw new Error(`${hostname} is deployed and has no address`);
   const config = `${story.sshConfig}-${hostname}`;
   await lab.sshConfig(config, story.keyFile, 'debian', { [hostname]: address });
-  const name = await waitForLogin(config, hostname, LIMIT_MS.login);
+  const name = await waitForLogin(config, hostname, LIMIT_MS.login * story.patience);
   if (name !== hostname) throw new Error(`the machine calls itself ${name}, Ingot calls it ${hostname}`);
   return config;
 }
@@ -142,7 +151,7 @@ export async function visit(story: Story, machine: StoryMachine): Promise<void> 
   const { lab, nonce, marks } = story;
   const { hostname, spec } = machine;
   const config = await firstLogin(story, machine);
-  const read = await waitFor(`user-data on ${hostname}`, LIMIT_MS.login, async () => {
+  const read = await waitFor(`user-data on ${hostname}`, LIMIT_MS.login * story.patience, async () => {
     const text = await runOnMachine(config, hostname, 'cat /var/lib/ingot-story-nonce 2>/dev/null || true', 60_000);
     return text.trim() === '' ? undefined : text.trim();
   });
@@ -163,7 +172,7 @@ export async function releaseErasing(story: Story, machine: StoryMachine, hands:
   const { lab, marks } = story;
   await hands.releaseErasing(machine);
   await reach(story, machine, 'READY', LIMIT_MS.release);
-  await waitFor(`${machine.hostname} to be off`, LIMIT_MS.firmwareOff, async () =>
+  await waitFor(`${machine.hostname} to be off`, LIMIT_MS.firmwareOff * story.patience, async () =>
     (await lab.isOn(machine.spec.name)) ? undefined : true,
   );
   const disk = await inspectDisk(lab.diskImage(machine.spec.name), [marks.file, marks.end]);
@@ -172,7 +181,7 @@ export async function releaseErasing(story: Story, machine: StoryMachine, hands:
   }
 }
 
-/** Waits for a status; a failed one ends the wait at once, with the attempt's timeline in the message. */
+/** Waits for a status, at most `timeoutMs` times the story's patience; a failed one ends the wait at once, with the attempt's timeline in the message. */
 export async function reach(
   story: Story,
   machine: Named,
@@ -183,7 +192,7 @@ export async function reach(
   try {
     return await waitFor(
       `${machine.hostname} to be ${status}`,
-      timeoutMs,
+      timeoutMs * story.patience,
       async () => {
         // The region may be away for a while (the story kills it); the deadline bounds that too.
         seen = await story.ingot.api.machine(machine.systemId).catch(() => seen);

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { MachineWish } from '../../machine/spec.ts';
 import { command } from '../../run/command.ts';
@@ -5,9 +6,8 @@ import { cliHands, type Hands } from '../hands.ts';
 import { provideImage } from '../images.ts';
 import * as job from '../main-job.ts';
 import { type Site, withSite } from '../site.ts';
-import { customImage } from './custom-image.ts';
-import { fastTrack } from './fast-track.ts';
-import { secureErase } from './secure-erase.ts';
+import { goldenDisk } from './golden-disk.ts';
+import { ownImage } from './own-image.ts';
 import { twoRacks } from './two-racks.ts';
 
 /** Everything a story has in its hands; the network is not served yet. */
@@ -31,9 +31,8 @@ export interface MetalStory {
 
 /** What no simulated machine can show, by name. Minutes each; not part of `npm test`. */
 export const METAL_STORIES: Record<string, MetalStory> = {
-  'custom-image': customImage,
-  'fast-track': fastTrack,
-  'secure-erase': secureErase,
+  'own-image': ownImage,
+  'golden-disk': goldenDisk,
   'two-racks': twoRacks,
 };
 
@@ -42,24 +41,30 @@ export interface MetalOptions {
   cache: string;
   port: number;
   firmware: 'bios' | 'uefi';
+  /** Multiplies every limit, the story's and Ingot's own for its phases. */
+  patience: number;
   say(line: string): void;
 }
 
-const COMMAND_LIMIT_MS = 10 * 60_000;
+const COMMAND_LIMIT_MS = 30 * 60_000;
+/** Seconds that Ingot gives these phases on a host of one's own. */
+const PHASE_SECONDS = { dhcp: 180, 'boot-program': 60, kernel: 180, agent: 300, 'agent-kept': 30, reboot: 600 };
 
 /** Plays one story; throws, with the attempt's timeline, where it does not go as promised. */
 export async function tellMetalStory({ wish, tell }: MetalStory, options: MetalOptions): Promise<void> {
-  const { checkout, cache, port, firmware } = options;
+  const { checkout, cache, port, firmware, patience } = options;
   const began = performance.now();
   const say = (line: string) => options.say(`[${((performance.now() - began) / 1000).toFixed(1).padStart(6)}] ${line}`);
   await withSite({ checkout, port, wish: { ...wish, name: 'metal', firmware } }, async (site) => {
     const { ingot, lab, stateDir } = site;
     const images = { checkout, cache, handOver: path.join(stateDir, 'images'), onProgress: () => {} };
     await provideImage(ingot.api, 'ephemeral', images);
-    const story = await job.beginStory(lab, ingot, '', 'metal');
+    const story = await job.beginStory(lab, ingot, '', 'metal', patience);
+    const limits = Object.entries(PHASE_SECONDS).map(([phase, seconds]) => [phase, seconds * patience]);
+    await ingot.api.setSettings({ phase_limits: Object.fromEntries(limits) });
     const hands = cliHands(ingot);
     await hands.addSshKey(story.publicKey);
-    await tell({
+    const scene: Scene = {
       ...site,
       story,
       hands,
@@ -70,7 +75,22 @@ export async function tellMetalStory({ wish, tell }: MetalStory, options: MetalO
       cache,
       checkout,
       say,
-    });
+    };
+    try {
+      await tell(scene);
+    } catch (error) {
+      await lastWords(scene);
+      throw error;
+    }
   });
   say('as promised');
+}
+
+/** What is left to look at when the site is gone. */
+async function lastWords({ ingot, ingotCommand, lab, spec, say }: Scene): Promise<void> {
+  const console = await readFile(lab.serialLog(spec.name), 'utf8').catch(() => '');
+  say(`the machine's console ends:\n${console.slice(-3000)}`);
+  for (const { hostname } of await ingot.api.machines().catch(() => [])) {
+    say(await ingotCommand('machine', hostname, '--all').catch((error: unknown) => String(error)));
+  }
 }

@@ -15,7 +15,7 @@ export const twoRacks: MetalStory = {
     await ingot.startRack('second', place);
     const range = `${lab.dynamic.start}-${lab.dynamic.end}`;
     // The second one's address is known once its interfaces have been reported.
-    const served = await waitFor('both racks to serve the network', PAIR_LIMIT_MS, async () =>
+    const served = await waitFor('both racks to serve the network', PAIR_LIMIT_MS * story.patience, async () =>
       scene
         .ingotCommand('network', 'serve', lab.cidr, '--range', range, '--primary', 'rack', '--secondary', 'second')
         .catch(() => undefined),
@@ -28,7 +28,7 @@ export const twoRacks: MetalStory = {
 
     await lab.killRackHost();
     say('the host of the first rack is dead');
-    await waitFor('the region to see that the first rack is gone', PAIR_LIMIT_MS, async () =>
+    await waitFor('the region to see that the first rack is gone', PAIR_LIMIT_MS * story.patience, async () =>
       (await ingot.api.racks()).some(({ name, connected }) => name === 'rack' && !connected) ? true : undefined,
     );
     await job.commission(story, machine, hands);

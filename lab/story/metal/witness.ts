@@ -40,7 +40,7 @@ export const STAY_MINUTES = 10;
 
 /** The work is done, and `ingot machine NAME` says that the machine waits for more. */
 export async function waitsForWork(scene: Scene, { hostname }: Named): Promise<void> {
-  await waitFor(`${hostname} to wait for more work`, LIMIT_MS.commission, async () => {
+  await waitFor(`${hostname} to wait for more work`, LIMIT_MS.commission * scene.story.patience, async () => {
     const text = await scene.ingotCommand('machine', hostname);
     return text.includes('waiting for more work (fast track)') ? true : undefined;
   });
