@@ -1,9 +1,11 @@
 import { type AttemptView, type EvidenceView, FailureView, type PhaseView } from '@ingot/contract/native.ts';
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import { inOneMoment } from '../../store/one-moment.ts';
 import type { Tables } from '../../store/schema.ts';
-import type { TypicalTimes } from './typical.ts';
+import type { Typical, TypicalTimes } from './typical.ts';
 
 type Db = Kysely<Tables>;
+type Moment = Transaction<Tables>;
 
 interface AttemptRow {
   id: number;
@@ -22,13 +24,13 @@ const EVIDENCE_PAGE = 500;
 
 /** The newest attempt of each machine, by system_id. Two queries, however many machines. */
 export async function newestAttempts(
-  db: Db,
-  typical: TypicalTimes,
+  moment: Moment,
+  times: Typical,
   systemIds: readonly string[],
   now: number,
 ): Promise<Map<string, AttemptView>> {
   if (systemIds.length === 0) return new Map();
-  const rows = await db
+  const rows = await moment
     .selectFrom('attempts')
     .distinctOn('system_id')
     .select(COLUMNS)
@@ -36,31 +38,34 @@ export async function newestAttempts(
     .orderBy('system_id')
     .orderBy('id', 'desc')
     .execute();
-  const views = await viewsOf(db, typical, rows, now);
+  const views = await viewsOf(moment, times, rows, now);
   return new Map(views.map((view) => [view.systemId, view]));
 }
 
 /** Newest first, the 20 that are kept. */
 export async function attemptsOf(db: Db, typical: TypicalTimes, systemId: string, now: number): Promise<AttemptView[]> {
-  const rows = await db
-    .selectFrom('attempts')
-    .select(COLUMNS)
-    .where('system_id', '=', systemId)
-    .orderBy('id', 'desc')
-    .limit(KEPT)
-    .execute();
-  return viewsOf(db, typical, rows, now);
+  const times = await typical.read(now);
+  return inOneMoment(db, async (moment) => {
+    const rows = await moment
+      .selectFrom('attempts')
+      .select(COLUMNS)
+      .where('system_id', '=', systemId)
+      .orderBy('id', 'desc')
+      .limit(KEPT)
+      .execute();
+    return viewsOf(moment, times, rows, now);
+  });
 }
 
 export async function attemptsById(
-  db: Db,
-  typical: TypicalTimes,
+  moment: Moment,
+  times: Typical,
   ids: readonly number[],
   now: number,
 ): Promise<AttemptView[]> {
   if (ids.length === 0) return [];
-  const rows = await db.selectFrom('attempts').select(COLUMNS).where(sql<boolean>`id = ANY(${ids})`).execute();
-  return viewsOf(db, typical, rows, now);
+  const rows = await moment.selectFrom('attempts').select(COLUMNS).where(sql<boolean>`id = ANY(${ids})`).execute();
+  return viewsOf(moment, times, rows, now);
 }
 
 /** Oldest first, at most 500 after `after`. Null: no such attempt of this machine. */
@@ -89,21 +94,18 @@ export async function evidenceOf(
 }
 
 async function viewsOf(
-  db: Db,
-  typical: TypicalTimes,
+  moment: Moment,
+  times: Typical,
   rows: readonly AttemptRow[],
   now: number,
 ): Promise<AttemptView[]> {
   const ids = rows.map((row) => row.id);
-  const [times, phases] = await Promise.all([
-    typical.read(now),
-    db
-      .selectFrom('attempt_phases')
-      .select(['attempt_id', 'name', 'started', 'ended', 'own_ms', 'bytes_done', 'bytes_total'])
-      .where(sql<boolean>`attempt_id = ANY(${ids})`)
-      .orderBy('id')
-      .execute(),
-  ]);
+  const phases = await moment
+    .selectFrom('attempt_phases')
+    .select(['attempt_id', 'name', 'started', 'ended', 'own_ms', 'bytes_done', 'bytes_total'])
+    .where(sql<boolean>`attempt_id = ANY(${ids})`)
+    .orderBy('id')
+    .execute();
   const byAttempt = grouped(phases, (phase) => phase.attempt_id);
   return rows.map((row) => ({
     id: row.id,

@@ -1,12 +1,13 @@
 import type { MachineView } from '@ingot/contract/native.ts';
 import { STATUS_LABELS, STATUS_NUMBERS, type Status } from '@ingot/core/machine/status.ts';
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import { inOneMoment } from '../../store/one-moment.ts';
 import type { Tables } from '../../store/schema.ts';
 import type { Principal } from '../principal.ts';
 import { newestAttempts } from './attempts.ts';
-import type { TypicalTimes } from './typical.ts';
+import type { Typical, TypicalTimes } from './typical.ts';
 
-type Db = Kysely<Tables>;
+type Moment = Transaction<Tables>;
 
 /** A machine with whose it is, so that a stream can decide who may see it. */
 export interface OwnedView {
@@ -16,8 +17,8 @@ export interface OwnedView {
 
 export type MachineChoice = { all: true } | { systemIds: readonly string[] };
 
-function rowsOf(db: Db, choice: MachineChoice, principal: Principal | null) {
-  let query = db
+function rowsOf(moment: Moment, choice: MachineChoice, principal: Principal | null) {
+  let query = moment
     .selectFrom('machines as m')
     .innerJoin('zones as z', 'z.id', 'm.zone_id')
     .innerJoin('pools as p', 'p.id', 'm.pool_id')
@@ -57,31 +58,37 @@ function rowsOf(db: Db, choice: MachineChoice, principal: Principal | null) {
   return query.execute();
 }
 
-/**
- * Machines as the API shows them, sorted by hostname, in a constant number of queries. With a principal only those it
- * may see; null = every one, for callers that filter themselves.
- */
+/** The same as machinesAt, at a moment of its own. */
 export async function readMachines(
-  db: Db,
+  db: Kysely<Tables>,
   typical: TypicalTimes,
   choice: MachineChoice,
   principal: Principal | null,
   now: number,
 ): Promise<OwnedView[]> {
-  const rows = await rowsOf(db, choice, principal);
+  const times = await typical.read(now);
+  return inOneMoment(db, (moment) => machinesAt(moment, times, choice, principal, now));
+}
+
+/**
+ * Machines as the API shows them, sorted by hostname, in a constant number of queries. With a principal only those it
+ * may see; null = every one, for callers that filter themselves. Status, attempt and addresses are of one moment.
+ */
+export async function machinesAt(
+  moment: Moment,
+  times: Typical,
+  choice: MachineChoice,
+  principal: Principal | null,
+  now: number,
+): Promise<OwnedView[]> {
+  const rows = await rowsOf(moment, choice, principal);
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.id);
-  const [tags, disks, addresses, attempts] = await Promise.all([
-    tagsOf(db, ids),
-    disksOf(db, ids),
-    addressesOf(db, ids),
-    newestAttempts(
-      db,
-      typical,
-      rows.map((row) => row.system_id),
-      now,
-    ),
-  ]);
+  const tags = await tagsOf(moment, ids);
+  const disks = await disksOf(moment, ids);
+  const addresses = await addressesOf(moment, ids);
+  const systemIds = rows.map((row) => row.system_id);
+  const attempts = await newestAttempts(moment, times, systemIds, now);
   return rows.map((row) => {
     const status = statusOf(row.status);
     const disk = disks.get(row.id);
@@ -125,8 +132,8 @@ export async function readMachines(
   });
 }
 
-async function tagsOf(db: Db, ids: readonly number[]): Promise<Map<number, string[]>> {
-  const rows = await db
+async function tagsOf(moment: Moment, ids: readonly number[]): Promise<Map<number, string[]>> {
+  const rows = await moment
     .selectFrom('machine_tags as mt')
     .innerJoin('tags as t', 't.id', 'mt.tag_id')
     .select(['mt.machine_id', 't.name'])
@@ -136,8 +143,8 @@ async function tagsOf(db: Db, ids: readonly number[]): Promise<Map<number, strin
   return collect(rows, (row) => row.name);
 }
 
-async function disksOf(db: Db, ids: readonly number[]): Promise<Map<number, { size: number; count: number }>> {
-  const rows = await db
+async function disksOf(moment: Moment, ids: readonly number[]): Promise<Map<number, { size: number; count: number }>> {
+  const rows = await moment
     .selectFrom('block_devices')
     .select((eb) => ['machine_id', eb.fn.sum<number>('size').as('size'), eb.fn.countAll<number>().as('count')])
     .where(sql<boolean>`machine_id = ANY(${ids})`)
@@ -151,7 +158,7 @@ async function disksOf(db: Db, ids: readonly number[]): Promise<Map<number, { si
  * Where each machine answers: the addresses given to it; while it has none (ephemeral system, DHCP links) its leases.
  * A lease of an earlier boot is not shown beside given ones, since nobody answers there any more.
  */
-async function addressesOf(db: Db, ids: readonly number[]): Promise<Map<number, string[]>> {
+async function addressesOf(moment: Moment, ids: readonly number[]): Promise<Map<number, string[]>> {
   const { rows } = await sql<{ machine_id: number; ip: string; given: boolean }>`
     SELECT i.machine_id, host(lower(s.span)) AS ip, true AS given
       FROM interfaces i JOIN interface_links l ON l.interface_id = i.id JOIN address_spans s ON s.id = l.address_id
@@ -160,7 +167,7 @@ async function addressesOf(db: Db, ids: readonly number[]): Promise<Map<number, 
     SELECT i.machine_id, host(e.ip), false
       FROM interfaces i JOIN leases e ON e.mac = i.mac
       WHERE i.machine_id = ANY(${ids}) AND e.expires > now()
-    ORDER BY ip`.execute(db);
+    ORDER BY ip`.execute(moment);
   const given = collect(
     rows.filter((row) => row.given),
     (row) => row.ip,

@@ -1,8 +1,9 @@
 import type { StreamEvent } from '@ingot/contract/native.ts';
 import type { Change, RegionDeps } from '../../deps.ts';
+import { inOneMoment } from '../../store/one-moment.ts';
 import { maySee, type Principal } from '../principal.ts';
 import { attemptsById } from '../read/attempts.ts';
-import { type OwnedView, readMachines } from '../read/machines.ts';
+import { machinesAt, type OwnedView } from '../read/machines.ts';
 import type { TypicalTimes } from '../read/typical.ts';
 
 /** One event for one reader; `id` is the cursor to resume after. */
@@ -110,12 +111,17 @@ async function look(deps: RegionDeps, typical: TypicalTimes, changes: readonly C
     .filter((change) => change.kind === 'attempt')
     .map((change) => Number(change.key))
     .filter(Number.isSafeInteger);
-  const attempts = await attemptsById(deps.db, typical, attemptIds, now);
-  // Attempts are seen by whoever may see their machine, so its owner is needed although only the attempt changed.
-  const systemIds = new Set(changes.filter((change) => change.kind === 'machine').map((change) => change.key));
-  for (const attempt of attempts) systemIds.add(attempt.systemId);
-  const owned =
-    systemIds.size === 0 ? [] : await readMachines(deps.db, typical, { systemIds: [...systemIds] }, null, now);
+  const times = await typical.read(now);
+  // An attempt and its machine are told as they were at one moment.
+  const { attempts, owned } = await inOneMoment(deps.db, async (moment) => {
+    const attempts = await attemptsById(moment, times, attemptIds, now);
+    // Attempts are seen by whoever may see their machine, so its owner is needed although only the attempt changed.
+    const systemIds = new Set(changes.filter((change) => change.kind === 'machine').map((change) => change.key));
+    for (const attempt of attempts) systemIds.add(attempt.systemId);
+    const choice = { systemIds: [...systemIds] };
+    const owned = systemIds.size === 0 ? [] : await machinesAt(moment, times, choice, null, now);
+    return { attempts, owned };
+  });
   const machines = new Map(owned.map((one) => [one.view.systemId, machineEvent(one)]));
   const known = attempts.filter((attempt) => machines.has(attempt.systemId));
   return {

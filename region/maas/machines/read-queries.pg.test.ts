@@ -19,8 +19,15 @@ afterAll(async () => {
   await cluster?.close();
 });
 
-/** Statements that the work needs, counted by what is borrowed from the pool: outside a transaction one each. */
+/** Statements that the work needs: the least of five runs, for the change feed asks through the same pool now and then. */
 async function statements(work: () => Promise<unknown>): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < 5; run++) least = Math.min(least, await borrowedIn(work));
+  return least;
+}
+
+/** Counted by what is borrowed from the pool: outside a transaction one each. */
+async function borrowedIn(work: () => Promise<unknown>): Promise<number> {
   const { pool } = dialect.deps;
   let count = 0;
   const borrowed = () => {

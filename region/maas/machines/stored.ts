@@ -17,8 +17,10 @@ const FOREIGN_KEY_VIOLATION = '23503';
  * Makes the stored bodies of these machines current: every change committed before the call is in them afterwards.
  * Cheap when nothing changed (one query).
  *
- * Why no change is lost: marks are deleted before the machine is read, in one transaction. A writer that commits later
- * appended a mark of its own, which stays. Two renderers of one machine meet at the marks, so the later one reads later.
+ * Why no change is lost: marks are deleted and the machine is read in one snapshot. A writer that commits later appended
+ * a mark of its own, which is not seen and stays. Two renderers of one machine meet at the marks: the later one fails to
+ * serialize and begins again, on a later snapshot. One snapshot, because statements of their own would each see another
+ * moment, and show a status with the script results of the next one.
  */
 export async function freshen(db: Kysely<Tables>, ids: readonly number[]): Promise<void> {
   const stale = await staleOf(db, ids);
@@ -102,9 +104,12 @@ async function staleOf(db: Kysely<Tables>, ids: readonly number[]): Promise<numb
 async function renderBatch(db: Kysely<Tables>, ids: readonly number[]): Promise<Map<number, string>> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await db.transaction().execute((trx) => renderOnce(trx, ids));
+      return await db
+        .transaction()
+        .setIsolationLevel('repeatable read')
+        .execute((trx) => renderOnce(trx, ids));
     } catch (error) {
-      // A machine deleted meanwhile: the next try does not find it any more.
+      // Another renderer was first, or the machine was deleted: the next try finds the mark or the machine gone.
       const gone = sqlState(error) === FOREIGN_KEY_VIOLATION;
       if (attempt >= TRIES || !(gone || isWorthRetrying(error))) throw error;
     }
