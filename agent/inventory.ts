@@ -92,10 +92,11 @@ async function dmiValues(): Promise<Record<string, string>> {
   return values;
 }
 
+/** Of the devices on buses, of classes (dmi, input) and of the processors: asking for these places is a tenth of walking /sys/devices. */
+const MODALIASES = '/sys/bus/*/devices/*/modalias /sys/class/*/*/modalias /sys/devices/system/*/modalias';
+
 async function deviceModaliases(): Promise<string[]> {
-  const found = await runTool('find', ['/sys/devices', '-name', 'modalias', '-exec', 'cat', '{}', '+'], {
-    timeoutSeconds: 20,
-  });
+  const found = await runTool('sh', ['-c', `cat ${MODALIASES} 2>/dev/null`], { timeoutSeconds: 20 });
   return [...new Set(found.stdout.split('\n').filter((line) => line !== ''))].sort();
 }
 

@@ -48,7 +48,7 @@ for p in dev proc sys run; do mount --rbind /$p $t/$p; mount --make-rslave $t/$p
 printf 'UUID=%s / ext4 defaults 0 1\\nUUID=%s /boot/efi vfat umask=0077 0 1\\n' $(blkid -s UUID -o value \${disk}3) $(blkid -s UUID -o value \${disk}2) > $t/etc/fstab
 ${grub}
 say step-grub-install
-printf 'GRUB_CMDLINE_LINUX="console=ttyS0,115200"\\nGRUB_TIMEOUT=0\\nGRUB_TERMINAL="console serial"\\nGRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"\\n' > $t/etc/default/grub
+printf 'GRUB_CMDLINE_LINUX_DEFAULT=""\\nGRUB_CMDLINE_LINUX="console=ttyS0,115200 loglevel=4"\\nGRUB_TIMEOUT=0\\nGRUB_TERMINAL="console serial"\\nGRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"\\n' > $t/etc/default/grub
 chroot $t update-grub
 say step-update-grub
 mkdir -p $t/var/lib/cloud/seed/nocloud
