@@ -1,4 +1,4 @@
-import { copyFile, link, mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Lab, startLab } from '../data-centre.ts';
 import type { MachineSpec } from '../machine/spec.ts';
@@ -89,7 +89,6 @@ async function openSite(options: FloorOptions, lab: Lab, folder: string): Promis
   await provide(ephemeral('boot-kernel'), path.join(root, 'vmlinuz'));
   await provide(squashfs, path.join(root, 'blobs/sha256', sum));
   await provide(deploy('root-tar.zst'), path.join(root, 'image.tar.zst'));
-  const size = (await stat(squashfs)).size;
   const http = `http://${lab.rackAddress}:${PORT}`;
   await writeFloorInitrd(ephemeral('boot-initrd'), http, folder, path.join(root, 'initrd'));
   const log = path.join(folder, 'http.jsonl');
