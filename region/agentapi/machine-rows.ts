@@ -15,42 +15,44 @@ export interface AgentMachine {
   agentSeen: boolean;
   /** People may log in to the ephemeral system by SSH. */
   sshAllowed: boolean;
-  /** Owner's keys. */
-  sshKeys: string[];
   row: Selectable<MachinesTable>;
 }
 
 const RESCUE: readonly string[] = ['ENTERING_RESCUE_MODE', 'RESCUE_MODE'];
 
-/** What the agent's endpoints need of a machine. Null when unknown. */
+/** What the agent's endpoints need of a machine; one statement, for every report begins with it. Null when unknown. */
 export async function machineForAgent(db: Db, systemId: string): Promise<AgentMachine | null> {
-  const row = await db.selectFrom('machines').selectAll().where('system_id', '=', systemId).executeTakeFirst();
+  const row = await db
+    .selectFrom('machines as m')
+    .leftJoin('attempts as a', (join) => join.onRef('a.id', '=', 'm.attempt_id').on('a.ended', 'is', null))
+    .selectAll('m')
+    .select(['a.id as open_attempt', 'a.agent_seen'])
+    .where('m.system_id', '=', systemId)
+    .executeTakeFirst();
   if (!row) return null;
-  const open =
-    row.attempt_id === null
-      ? undefined
-      : await db
-          .selectFrom('attempts')
-          .select(['id', 'agent_seen'])
-          .where('id', '=', row.attempt_id)
-          .where('ended', 'is', null)
-          .executeTakeFirst();
-  const keys =
-    row.owner_id === null
-      ? []
-      : await db.selectFrom('ssh_keys').select('key').where('user_id', '=', row.owner_id).orderBy('id').execute();
   return {
     id: row.id,
     systemId: row.system_id,
     hostname: row.hostname,
     // Only the door writes this column, from core's names.
     status: row.status as Status,
-    attemptId: open?.id ?? null,
-    agentSeen: open?.agent_seen ?? false,
+    attemptId: row.open_attempt,
+    agentSeen: row.agent_seen ?? false,
     sshAllowed: row.enable_ssh || RESCUE.includes(row.status),
-    sshKeys: keys.map(({ key }) => key),
     row,
   };
+}
+
+/** Keys of the machine's owner, who may log in to its ephemeral system. */
+export async function ownersSshKeys(db: Db, { row }: AgentMachine): Promise<string[]> {
+  if (row.owner_id === null) return [];
+  const keys = await db
+    .selectFrom('ssh_keys')
+    .select('key')
+    .where('user_id', '=', row.owner_id)
+    .orderBy('id')
+    .execute();
+  return keys.map(({ key }) => key);
 }
 
 /** The machine that a physical interface with this MAC belongs to. */

@@ -1,10 +1,12 @@
 import type { Progress, ScriptOutcome } from '@ingot/contract/agent.ts';
 import type { DomainEvent, Phase } from '@ingot/core/machine/model.ts';
+import type { Transaction } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { appendEvidence, markAttemptsChanged } from '../evidence/rows.ts';
 import { RESULT_STATUS } from '../lifecycle/result-status.ts';
 import { writeEvents } from '../lifecycle/write-events.ts';
 import { markMachines } from '../store/mark.ts';
+import type { Tables } from '../store/schema.ts';
 import { type AgentRefusal, badRequest } from './agent-refusal.ts';
 import type { AgentMachine } from './machine-rows.ts';
 import {
@@ -79,15 +81,18 @@ async function enterPhase(
   phase: Phase,
   text: string,
   limitMs?: number,
+  alongside?: (trx: Transaction<Tables>) => Promise<boolean>,
 ): Promise<void> {
-  await deps.door.apply(machine.systemId, {
-    type: 'phase',
-    actor: { kind: 'agent' },
-    attemptId,
-    phase,
-    evidence: { kind: 'agent.progress', text },
-    limitMs,
-  });
+  const evidence = { kind: 'agent.progress', text };
+  const command = { type: 'phase', actor: { kind: 'agent' }, attemptId, phase, evidence, limitMs } as const;
+  await deps.door.apply(machine.systemId, command, undefined, alongside);
+}
+
+async function noteStarted(trx: Transaction<Tables>, machine: AgentMachine, result: Result): Promise<boolean> {
+  await startResult(trx, result.id);
+  await writeEvents(trx, machine, statusEvents(machine, result, RESULT_STATUS.running), { kind: 'agent' }, undefined);
+  await markMachines(trx, [machine]);
+  return true;
 }
 
 /** Takes a step's or script's progress: phases, bytes, own time; any of it shows that the agent lives. */
@@ -103,15 +108,6 @@ export async function takeProgress(
   const result = progress.resultId === undefined ? null : await currentResult(deps.db, machine.id, progress.resultId);
   if (progress.kind === 'script' && !result) return badRequest('No result of this machine’s current work has that id.');
   if (progress.state === 'started') {
-    if (result && result.status === RESULT_STATUS.pending) {
-      await deps.db.transaction().execute(async (trx) => {
-        await startResult(trx, result.id);
-        const events = statusEvents(machine, result, RESULT_STATUS.running);
-        await writeEvents(trx, machine, events, { kind: 'agent' }, undefined);
-        await markMachines(trx, [machine]);
-      });
-      deps.changes.announce();
-    }
     const limit = progress.kind === 'script' && result ? result.timeoutSeconds * 1000 : 0;
     await enterPhase(
       deps,
@@ -120,6 +116,7 @@ export async function takeProgress(
       phase,
       `${progress.name} started`,
       limit > 0 ? limit + GRACE_MS : undefined,
+      result?.status === RESULT_STATUS.pending ? (trx) => noteStarted(trx, machine, result) : undefined,
     );
     return null;
   }

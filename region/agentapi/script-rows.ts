@@ -133,14 +133,13 @@ export async function finishResult(db: Db, resultId: number, finished: FinishedR
     .execute();
 }
 
-/** The agent is alive: the machine's current sets have heard from it now. */
+/** The agent is alive: the machine's current sets have heard from it now, or within the last five seconds. */
 export async function pingSets(db: Db, machineId: number): Promise<void> {
   await sql`
     UPDATE script_sets s SET last_ping = now() FROM machines m
     WHERE m.id = ${machineId} AND s.machine_id = m.id
-      AND s.id IN (m.set_commissioning, m.set_testing, m.set_installation, m.set_release, m.set_deployment)`.execute(
-    db,
-  );
+      AND s.id IN (m.set_commissioning, m.set_testing, m.set_installation, m.set_release, m.set_deployment)
+      AND (s.last_ping IS NULL OR s.last_ping < now() - interval '5 seconds')`.execute(db);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Forwarded } from '../racklink/forwarded.ts';
 import { rackKey } from '../racklink/rack-keys.ts';
 import type { Tables } from '../store/schema.ts';
 import { type AgentRefusal, refusedFor } from './agent-refusal.ts';
-import { isInRescue, machineForAgent, machineOfMac } from './machine-rows.ts';
+import { isInRescue, machineForAgent, machineOfMac, ownersSshKeys } from './machine-rows.ts';
 import { insertSession, lockAttempt, noteTicket, sessionOfNonce, ticketIsUsed } from './session-rows.ts';
 import { claimedRack, readTicket } from './ticket.ts';
 
@@ -144,7 +144,7 @@ export async function tradeTicket(deps: RegionDeps, request: SessionRequest, fro
       machine: systemId,
       attempt: attemptId,
       kind: opened.kind,
-      sshKeys: machine?.sshAllowed ? machine.sshKeys : [],
+      sshKeys: machine?.sshAllowed ? await ownersSshKeys(deps.db, machine) : [],
     },
   };
 }

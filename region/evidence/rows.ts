@@ -23,41 +23,21 @@ export interface EvidenceRow {
 
 /** Appends evidence, at most EVIDENCE_PER_ATTEMPT rows an attempt. Takes no lock on any machine. */
 export async function appendEvidence(db: Db, rows: readonly EvidenceRow[]): Promise<void> {
-  const attempts = [...new Set(rows.flatMap((row) => (row.attemptId === null ? [] : [row.attemptId])))];
-  const room = new Map<number, number>(attempts.map((id) => [id, EVIDENCE_PER_ATTEMPT]));
-  if (attempts.length > 0) {
-    const counts = await db
-      .selectFrom('evidence')
-      .select(['attempt_id', (eb) => eb.fn.countAll<number>().as('n')])
-      .where('attempt_id', 'in', attempts)
-      .groupBy('attempt_id')
-      .execute();
-    for (const { attempt_id, n } of counts) {
-      if (attempt_id !== null) room.set(attempt_id, EVIDENCE_PER_ATTEMPT - Number(n));
-    }
-  }
-  const kept = rows.filter((row) => {
-    if (row.attemptId === null) return true;
-    const left = room.get(row.attemptId) ?? 0;
-    room.set(row.attemptId, left - 1);
-    return left > 0;
-  });
-  if (kept.length === 0) return;
-  await db
-    .insertInto('evidence')
-    .values(
-      kept.map((row) => ({
-        attempt_id: row.attemptId,
-        system_id: row.systemId,
-        mac: row.mac,
-        at: sql<Date>`now() - ${Math.max(0, Math.round(row.agoMs))}::double precision * interval '1 millisecond'`,
-        phase: row.phase,
-        kind: row.kind,
-        text: row.text,
-        data: JSON.stringify(row.data),
-      })),
-    )
-    .execute();
+  if (rows.length === 0) return;
+  const column = <Value>(value: (row: EvidenceRow) => Value) => rows.map(value);
+  // Of each attempt's rows only as many as there is room for, the first ones first.
+  await sql`
+    INSERT INTO evidence (attempt_id, system_id, mac, at, phase, kind, text, data)
+    SELECT attempt_id, system_id, mac, now() - ago * interval '1 millisecond', phase, kind, text, data::jsonb
+    FROM (SELECT r.*, row_number() OVER (PARTITION BY attempt_id ORDER BY nth) AS place
+      FROM unnest(${column((row) => row.attemptId)}::bigint[], ${column((row) => row.systemId)}::text[],
+        ${column((row) => row.mac)}::text[], ${column((row) => Math.max(0, Math.round(row.agoMs)))}::float8[],
+        ${column((row) => row.phase)}::text[], ${column((row) => row.kind)}::text[],
+        ${column((row) => row.text)}::text[], ${column((row) => JSON.stringify(row.data))}::text[])
+        WITH ORDINALITY AS r(attempt_id, system_id, mac, ago, phase, kind, text, data, nth)) n
+    WHERE attempt_id IS NULL
+      OR place + (SELECT count(*) FROM evidence e WHERE e.attempt_id = n.attempt_id) <= ${EVIDENCE_PER_ATTEMPT}
+    ORDER BY nth`.execute(db);
 }
 
 /** Gives an enlistment the evidence that was seen of its MACs in the hour before, while nobody knew the machine. */

@@ -5,7 +5,7 @@ import { markMachines } from '../store/mark.ts';
 import { NotFound } from '../store/not-found.ts';
 import { isWorthRetrying } from '../store/pg-error.ts';
 import type { Tables } from '../store/schema.ts';
-import { readSettings, type Settings } from '../store/settings.ts';
+import { type Settings, settingsOf } from '../store/settings.ts';
 import { carryOut } from './effects/carry-out.ts';
 import { type LoadedMachine, loadLocked, loadMachine } from './load.ts';
 import { Refused } from './refused.ts';
@@ -78,9 +78,8 @@ async function once(
   if (alongside && !(await alongside(trx))) {
     return { applied: { ok: true, machine: loaded.state, events: [], note: 'stale' }, changed: false, due: false };
   }
-  const settings = await readSettings(trx);
-  const [attemptId = 0] = await newAttemptIds(trx, 1);
-  const context = decideContext(loaded.now, attemptId, settings);
+  const { settings, attemptIds } = await beside(trx, 1);
+  const context = decideContext(loaded.now, attemptIds[0] ?? 0, settings);
   const decision = parts.decide(loaded.state, command, context);
   if (!decision.ok) return { applied: { ok: false, refused: decision.refused }, changed: false, due: false };
   const { machine, events, effects, note, closed } = decision;
@@ -91,13 +90,7 @@ async function once(
   await saveMachine(trx, loaded, machine, closed);
   const identity = { id: loaded.row.id, systemId, hostname: machine.hostname };
   await writeEvents(trx, identity, events, command.actor, caller);
-  await markMachines(trx, [identity]);
-  if (machine.attempt) {
-    await trx
-      .insertInto('changes')
-      .values({ kind: 'attempt', key: String(machine.attempt.id) })
-      .execute();
-  }
+  await markMachines(trx, [identity], machine.attempt ? [machine.attempt.id] : []);
   const effectContext = { trx, sealer: parts.sealer, settings, machineId: loaded.row.id, machine };
   for (const effect of effects) await carryOut(effectContext, effect);
   const due = machine.nextAt !== null && machine.nextAt <= loaded.now;
@@ -124,8 +117,7 @@ async function onceEach(
   if (new Set(systemIds).size < systemIds.length) throw new Error('several commands to one machine at once');
   const machines = await loadLocked(trx, systemIds, wait);
   const bySystemId = new Map(machines.map((loaded) => [loaded.row.system_id, loaded]));
-  const settings = await readSettings(trx);
-  const attemptIds = await newAttemptIds(trx, wanted.length);
+  const { settings, attemptIds } = await beside(trx, wanted.length);
   const rows: { loaded: LoadedMachine; after: LoadedMachine['state'] }[] = [];
   const told: (Told & { attemptId: number | null })[] = [];
   let due = false;
@@ -157,21 +149,19 @@ async function onceEach(
   await markMachines(
     trx,
     told.map((one) => one.machine),
+    told.flatMap((one) => one.attemptId ?? []),
   );
-  const attempts = told.flatMap((one) => (one.attemptId === null ? [] : [String(one.attemptId)]));
-  if (attempts.length > 0) {
-    await trx
-      .insertInto('changes')
-      .values(attempts.map((key) => ({ kind: 'attempt', key })))
-      .execute();
-  }
   return { applied, changed: told.length > 0, due };
 }
 
-async function newAttemptIds(trx: Transaction<Tables>, count: number): Promise<number[]> {
-  const { rows } = await sql<{ id: number }>`
-    SELECT nextval('attempt_ids') AS id FROM generate_series(1, ${count}::integer)`.execute(trx);
-  return rows.map((row) => row.id);
+/** What a decision needs that is not the machine's: the settings, and an id for an attempt that it may open. */
+async function beside(trx: Transaction<Tables>, count: number): Promise<{ settings: Settings; attemptIds: number[] }> {
+  const { rows } = await sql<{ attempt_ids: number[]; settings: Record<string, unknown> | null }>`
+    SELECT to_json(ARRAY(SELECT nextval('attempt_ids') FROM generate_series(1, ${count}::integer))) AS attempt_ids,
+      (SELECT json_object_agg(name, value) FROM settings) AS settings`.execute(trx);
+  const [row] = rows;
+  const stored = Object.entries(row?.settings ?? {}).map(([name, value]) => ({ name, value }));
+  return { settings: settingsOf(stored), attemptIds: row?.attempt_ids ?? [] };
 }
 
 function decideContext(now: number, attemptId: number, settings: Settings): DecideContext {

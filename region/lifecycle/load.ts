@@ -49,10 +49,6 @@ export async function loadLocked(
 /** Separate statements: what a single one reads beside a locked row could be older than the row it waited for. */
 async function aroundRows(db: Reader, rows: readonly Selectable<MachinesTable>[]): Promise<LoadedMachine[]> {
   if (rows.length === 0) return [];
-  const attempts = await loadAttempts(
-    db,
-    rows.flatMap((row) => row.attempt_id ?? []),
-  );
   const facts = await loadFacts(
     db,
     rows.map((row) => row.id),
@@ -61,8 +57,9 @@ async function aroundRows(db: Reader, rows: readonly Selectable<MachinesTable>[]
     const found = facts.get(row.id);
     // Deleted between the two statements, which only happens without a lock.
     if (!found) return [];
-    const attempt = row.attempt_id === null ? null : (attempts.get(row.attempt_id) ?? null);
-    return [{ row, state: stateOf(row, attempt, found), now: found.now.getTime() }];
+    const attempt = attemptOf(found);
+    const isIts = attempt !== null && attempt.id === row.attempt_id;
+    return [{ row, state: stateOf(row, isIts ? attempt : null, found), now: found.now.getTime() }];
   });
 }
 
@@ -106,30 +103,38 @@ function stateOf(row: Selectable<MachinesTable>, attempt: Attempt | null, found:
   };
 }
 
-async function loadAttempts(db: Reader, ids: readonly number[]): Promise<Map<number, Attempt>> {
-  if (ids.length === 0) return new Map();
-  const rows = await db.selectFrom('attempts').selectAll().where(sql<boolean>`id = ANY(${ids}::bigint[])`).execute();
-  return new Map(
-    rows.map((row) => [
-      row.id,
-      {
-        id: row.id,
-        kind: Column.attemptKind.parse(row.kind),
-        startedAt: row.started.getTime(),
-        endedAt: row.ended?.getTime() ?? null,
-        outcome: Column.outcome.parse(row.outcome),
-        failure: Column.failure.parse(row.failure),
-        phase: Column.phase.parse(row.phase),
-        phaseSince: row.phase_since.getTime(),
-        deadline: row.deadline?.getTime() ?? null,
-        lastEvidence: Column.lastEvidence.parse(row.last_evidence),
-        agentSeen: row.agent_seen,
-      },
-    ]),
-  );
+interface AttemptRow {
+  attempt_id: number | null;
+  kind: string;
+  started: Date;
+  ended: Date | null;
+  outcome: string | null;
+  failure: unknown;
+  phase: string;
+  phase_since: Date;
+  deadline: Date | null;
+  last_evidence: unknown;
+  agent_seen: boolean;
 }
 
-interface FactsRow {
+function attemptOf(row: AttemptRow): Attempt | null {
+  if (row.attempt_id === null) return null;
+  return {
+    id: row.attempt_id,
+    kind: Column.attemptKind.parse(row.kind),
+    startedAt: row.started.getTime(),
+    endedAt: row.ended?.getTime() ?? null,
+    outcome: Column.outcome.parse(row.outcome),
+    failure: Column.failure.parse(row.failure),
+    phase: Column.phase.parse(row.phase),
+    phaseSince: row.phase_since.getTime(),
+    deadline: row.deadline?.getTime() ?? null,
+    lastEvidence: Column.lastEvidence.parse(row.last_evidence),
+    agentSeen: row.agent_seen,
+  };
+}
+
+interface FactsRow extends AttemptRow {
   id: number;
   now: Date;
   owner_name: string | null;
@@ -147,7 +152,8 @@ interface FactsRow {
 
 async function loadFacts(db: Reader, ids: readonly number[]): Promise<Map<number, FactsRow>> {
   const { rows } = await sql<FactsRow>`
-    SELECT m.id, now() AS now,
+    SELECT m.id, now() AS now, a.id AS attempt_id, a.kind, a.started, a.ended, a.outcome, a.failure, a.phase,
+      a.phase_since, a.deadline, a.last_evidence, a.agent_seen,
       (SELECT username FROM users WHERE id = m.owner_id) AS owner_name,
       (SELECT count(*)::int FROM interfaces WHERE machine_id = m.id) AS interfaces,
       (SELECT count(DISTINCT i.id)::int FROM interfaces i JOIN interface_links l ON l.interface_id = i.id
@@ -170,7 +176,7 @@ async function loadFacts(db: Reader, ids: readonly number[]): Promise<Map<number
             WHERE i.id = m.boot_interface_id), r.system_id)) AS serving,
       EXISTS (SELECT 1 FROM agent_sessions s WHERE s.system_id = m.system_id AND s.closing = 'stay'
         AND s.asked > now() - make_interval(secs => ${AGENT_FRESH_SECONDS}) AND s.expires > now()) AS agent_waiting
-    FROM machines m WHERE m.id = ANY(${ids}::integer[])`.execute(db);
+    FROM machines m LEFT JOIN attempts a ON a.id = m.attempt_id WHERE m.id = ANY(${ids}::integer[])`.execute(db);
   return new Map(rows.map((row) => [row.id, row]));
 }
 

@@ -3,11 +3,12 @@ import type { Tables } from './schema.ts';
 
 /**
  * Says that something shown of these machines changed: their stored MAAS body is stale and streams must tell. Call it in
- * the transaction that changed them, and `changes.announce()` after its commit.
+ * the transaction that changed them, and `changes.announce()` after its commit. Attempts that changed with them are told too.
  */
 export async function markMachines(
   db: Kysely<Tables> | Transaction<Tables>,
   machines: readonly { id: number; systemId: string }[],
+  attemptIds: readonly number[] = [],
 ): Promise<void> {
   if (machines.length === 0) return;
   await db
@@ -18,6 +19,9 @@ export async function markMachines(
         .returning('id'),
     )
     .insertInto('changes')
-    .values(machines.map(({ systemId }) => ({ kind: 'machine', key: systemId })))
+    .values([
+      ...machines.map(({ systemId }) => ({ kind: 'machine', key: systemId })),
+      ...attemptIds.map((id) => ({ kind: 'attempt', key: String(id) })),
+    ])
     .execute();
 }

@@ -47,7 +47,11 @@ const allSettings = z.object(SETTINGS);
 
 /** All settings that Ingot knows; a stored value of the wrong shape counts as the default rather than stopping the site. */
 export async function readSettings(db: Kysely<Tables> | Transaction<Tables>): Promise<Settings> {
-  const rows = await db.selectFrom('settings').select(['name', 'value']).execute();
+  return settingsOf(await db.selectFrom('settings').select(['name', 'value']).execute());
+}
+
+/** The same of rows that were read together with something else. */
+export function settingsOf(rows: readonly { name: string; value: unknown }[]): Settings {
   const stored: Record<string, unknown> = {};
   for (const row of rows) {
     if (!(row.name in SETTINGS)) continue;
