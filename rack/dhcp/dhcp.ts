@@ -152,7 +152,7 @@ export async function openDhcp(options: DhcpOptions): Promise<Dhcp> {
 
   let counting: Promise<void> = Promise.resolve();
   async function count(): Promise<void> {
-    for (const server of servers.values()) news.pools(await server.pools());
+    for (const server of servers.values()) news.pools(await server.look());
   }
   const timers = [
     setInterval(() => {
@@ -184,8 +184,10 @@ export async function openDhcp(options: DhcpOptions): Promise<Dhcp> {
     },
     leases: () => [...servers.values()].flatMap((server) => server.leases.all()),
     health: () => {
-      const down = [...servers.values()].map((server) => server.health()).find(({ ok }) => !ok);
-      const dhcp = down ?? servers.get(ALONE)?.health() ?? { ok: true, detail: '' };
+      const all = [...servers.values()];
+      const busy = all.filter((server) => !server.isIdle()).map((server) => server.health().detail);
+      const detail = busy.length === 0 ? 'no VLAN to serve' : [...new Set(busy)].join('; ');
+      const dhcp = all.map((server) => server.health()).find(({ ok }) => !ok) ?? { ok: true, detail };
       const problem = proxies.problem();
       const proxy = { ok: problem === '', detail: problem === '' ? `${proxies.serving()} networks` : problem };
       const isProxy = proxied.length > 0;

@@ -100,3 +100,19 @@ async function pairState(controlSocket: string): Promise<string | null> {
 export async function isAgreeing(controlSocket: string): Promise<boolean> {
   return AGREEING.includes((await pairState(controlSocket)) ?? '');
 }
+
+const STANDING: Record<string, { primary: string; standby: string }> = {
+  'hot-standby': { primary: 'serving, the second rack stands by', standby: 'standing by, the first rack serves' },
+  'partner-down': {
+    primary: 'serving alone: the second rack does not answer',
+    standby: 'serving: the first rack does not answer',
+  },
+};
+
+/** What a rack's Kea does in its pair, for a person; null while it does not say. */
+export async function pairStanding(controlSocket: string, role: DhcpPeer['role']): Promise<string | null> {
+  const state = await pairState(controlSocket);
+  if (state === null) return null;
+  if (AGREEING.includes(state)) return 'agreeing with the other rack';
+  return STANDING[state]?.[role] ?? `serving with another rack, ${state}`;
+}

@@ -1,13 +1,13 @@
 import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PoolState } from '@ingot/contract/rack.ts';
+import type { DhcpPeer, PoolState } from '@ingot/contract/rack.ts';
 import type { Logger } from 'pino';
 import type { LeaseRow } from '../leases/lease-file.ts';
 import { type Leases, openLeases } from '../leases/leases.ts';
 import { findHook, openKea } from './kea.ts';
 import { renderKeaConfig } from './kea-config.ts';
 import { ALONE, type KeaGroup } from './kea-groups.ts';
-import { type KeaPairHook, keaPairHook } from './kea-pair.ts';
+import { type KeaPairHook, keaPairHook, pairStanding } from './kea-pair.ts';
 import { type PoolCounters, poolStates, readPoolCounters } from './pools.ts';
 
 /** One Kea of this rack with its leases. */
@@ -15,8 +15,10 @@ export interface KeaServer {
   /** Null = serves the group as told; else why not, and the last good configuration goes on. */
   apply(group: KeaGroup): Promise<string | null>;
   leases: Leases;
-  /** How its ranges moved since the last question; empty while it does not run. */
-  pools(): Promise<PoolState[]>;
+  /** Asks Kea how it stands: how its ranges moved since the last question; empty while it does not run. */
+  look(): Promise<PoolState[]>;
+  /** It has nothing to serve now. */
+  isIdle(): boolean;
   health(): { ok: boolean; detail: string };
   stop(): Promise<void>;
 }
@@ -45,6 +47,10 @@ export async function openKeaServer(options: KeaServerOptions): Promise<KeaServe
   /** The configuration that Kea was last asked to take, and what came of it. */
   let last: { text: string; error: string | null } = { text: '', error: null };
   let counters: PoolCounters[] | null = null;
+  /** Of a pair: our part in it, and what we last did in it. */
+  let role: DhcpPeer['role'] | null = null;
+  let standing: string | null = null;
+  let idle = true;
 
   async function pairOf(group: KeaGroup): Promise<KeaPairHook | null> {
     if (group.peers === null) return null;
@@ -57,13 +63,16 @@ export async function openKeaServer(options: KeaServerOptions): Promise<KeaServe
 
   async function apply(group: KeaGroup): Promise<string | null> {
     const own = [...new Set(group.vlans.map(({ host }) => host.address))];
-    const never = last.text === '' && own.length === 0;
+    idle = own.length === 0;
+    const never = last.text === '' && idle;
     if (never) return null;
     const config = renderKeaConfig(group, kea.paths, options.bootPort, await pairOf(group));
     const text = JSON.stringify([config, group.peers]);
     if (text === last.text && last.error === null) return null;
     const applied = await kea.apply(config, own);
     last = { text, error: applied.ok ? null : applied.error };
+    role = group.peers?.find(({ rack }) => rack === options.rack)?.role ?? null;
+    standing = null;
     if (applied.ok) log.info({ name, addresses: own, ms: applied.milliseconds }, 'dhcp: configuration applied');
     else log.error({ name, error: applied.error }, 'dhcp: configuration refused, the last good one stays');
     return last.error;
@@ -79,14 +88,20 @@ export async function openKeaServer(options: KeaServerOptions): Promise<KeaServe
       }
     },
     leases,
-    pools: async () => {
+    look: async () => {
+      standing = role === null ? null : await pairStanding(kea.paths.controlSocket, role);
       const now = await readPoolCounters(kea.paths.controlSocket).catch(() => null);
       if (now === null) return [];
       const states = poolStates(counters, now);
       counters = now;
       return states;
     },
-    health: () => (last.error === null ? kea.health() : { ok: false, detail: last.error }),
+    isIdle: () => idle,
+    health: () => {
+      if (last.error !== null) return { ok: false, detail: last.error };
+      const { ok, detail } = kea.health();
+      return { ok, detail: ok ? (standing ?? detail) : detail };
+    },
     stop: async () => {
       await Promise.all([kea.stop(), leases.stop()]);
     },

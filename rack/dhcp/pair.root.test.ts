@@ -91,6 +91,13 @@ const bios = '3c09505845436c69656e745d020000';
 const lease = async (mac: string): Promise<Lease> =>
   JSON.parse(await lan.run('machine', process.execPath, client, 'lease', mac, bios));
 
+/** What a rack says of its DHCP in its newest word on its health. */
+const dhcpOf = (name: Name) =>
+  region(name)
+    .of('health')
+    .at(-1)
+    ?.services.find((service) => service.name === 'dhcp')?.detail;
+
 it('a second rack keeps silent until both know of each other', async () => {
   await apply(paired(2, false));
   for (const mac of ['02:00:00:00:00:01', '02:00:00:00:00:02']) expect((await lease(mac)).next).toBe('10.84.0.1');
@@ -112,12 +119,15 @@ it('the second knows the leases of the first and answers when that is gone', asy
   for (const name of NAMES) {
     await expect.poll(() => leases(name), { timeout: 10_000 }).toContain(`${given.address} 02:00:00:00:00:03`);
   }
+  await expect.poll(() => dhcpOf('first'), { timeout: 30_000 }).toBe('serving, the second rack stands by');
+  await expect.poll(() => dhcpOf('second'), { timeout: 30_000 }).toBe('standing by, the first rack serves');
   const first = racks.get('first');
   if (!first) throw new Error('no first rack');
   await lan.kill(first);
   const again = await vi.waitFor(() => lease('02:00:00:00:00:03'), { timeout: 60_000 });
   expect(again).toMatchObject({ address: given.address, next: '10.84.0.2' });
   expect((await lease('02:00:00:00:00:04')).address).not.toBe(given.address);
+  await expect.poll(() => dhcpOf('second'), { timeout: 30_000 }).toBe('serving: the first rack does not answer');
   startRack('first');
   const back = async () => {
     const answered = await lease('02:00:00:00:00:05');
