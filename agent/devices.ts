@@ -3,14 +3,26 @@ import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runTool } from './tool.ts';
 
+/** Longest waits for udev's daemon and for its work; a machine whose only core has much else to do needs a minute. */
+const UDEV_SECONDS = 120;
+/** `udevadm settle` gives up after 5 s without a word from a daemon that is at work: it is asked again. */
+const SETTLE_TRIES = 6;
+
 /**
  * Wait until the drivers of what is plugged in are loaded and udev has named their devices. The agent starts while that goes
- * on, because the talk with the region needs no disks.
+ * on, because the talk with the region needs no disks. It goes before udev on the processor: unless it waits for the
+ * daemon itself, its tools keep a slow core busy, find no disk, and the machine is told to have none.
  */
 export async function devicesSettled(): Promise<void> {
-  // Its unit stays active; starting it again waits for its end and does nothing.
-  await runTool('systemctl', ['start', 'systemd-udev-trigger.service'], { timeoutSeconds: 30 });
-  await runTool('udevadm', ['settle', '--timeout=30'], { timeoutSeconds: 40 });
+  // Their units stay active; starting them again waits for their start and does nothing else.
+  const units = ['systemd-udevd.service', 'systemd-udev-trigger.service'];
+  await runTool('systemctl', ['start', ...units], { timeoutSeconds: UDEV_SECONDS });
+  for (let tries = 0; tries < SETTLE_TRIES; tries += 1) {
+    const start = performance.now();
+    const timeout = `--timeout=${UDEV_SECONDS}`;
+    const settled = await runTool('udevadm', ['settle', timeout], { timeoutSeconds: UDEV_SECONDS + 10 });
+    if (settled.exitStatus === 0 || performance.now() - start > UDEV_SECONDS * 1000) return;
+  }
 }
 
 /** Load the BMC's in-band drivers; true when a BMC answers on this machine. */
