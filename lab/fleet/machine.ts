@@ -34,6 +34,8 @@ export interface FleetMachine {
   firstBoot(): FirstBoot | null;
   /** What the region said when it refused this boot's agent; null = it did not. */
   refusal(): string | null;
+  /** kill -9 of its agent, which is started again; false when none runs. */
+  killAgent(): boolean;
   /** Pulls the plug and waits for everything in it to end. Throws what went wrong inside, if anything did. */
   stop(): Promise<void>;
 }
@@ -74,6 +76,7 @@ export function createFleetMachine(site: Site, hardware: FleetHardware, fault: F
   let trouble: unknown = null;
   let systemId: string | null = null;
   let refusal: string | null = null;
+  let agent: AbortController | null = null;
   let hasSystem = false;
 
   function on(): void {
@@ -109,6 +112,7 @@ export function createFleetMachine(site: Site, hardware: FleetHardware, fault: F
   async function bootOnce(signal: AbortSignal): Promise<'off' | 'reboot'> {
     const pause = pauseOf(signal);
     refusal = null;
+    agent = null;
     hasSystem = false;
     await pause('firmware');
     const device = nextBoot ?? 'network';
@@ -165,6 +169,10 @@ export function createFleetMachine(site: Site, hardware: FleetHardware, fault: F
       onRefused: ({ message }) => {
         refusal = message;
       },
+      startAgent: () => {
+        agent = new AbortController();
+        return AbortSignal.any([signal, agent.signal]);
+      },
       signal,
     };
   }
@@ -189,6 +197,7 @@ export function createFleetMachine(site: Site, hardware: FleetHardware, fault: F
     connection.trust(parameter('ingot.agent'), parameter('ingot.pin'));
     const ticket = parameter('ingot.ticket');
     const { next, disk, kexec, machine: enlisted } = await runAgent(boot, ticket);
+    agent = null;
     systemId = enlisted ?? machineOfTicket(ticket) ?? systemId;
     if (disk !== null) written = disk === 'erased' ? null : disk;
     if (next === 'poweroff') return 'off';
@@ -267,6 +276,12 @@ export function createFleetMachine(site: Site, hardware: FleetHardware, fault: F
     disk: () => written,
     firstBoot: () => read,
     refusal: () => refusal,
+    killAgent: () => {
+      const killed = agent;
+      agent = null;
+      killed?.abort();
+      return killed !== null;
+    },
     stop: async () => {
       off();
       await running;

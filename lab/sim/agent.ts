@@ -9,7 +9,7 @@ import {
   SessionReply,
   Task,
 } from '@ingot/contract/agent.ts';
-import { type Boot, hang, hangIf } from './boot.ts';
+import { type Boot, hang, hangIf, sleep } from './boot.ts';
 import { ask, Refused } from './region-calls.ts';
 
 const TASK_WAIT_SECONDS = 25;
@@ -27,13 +27,34 @@ export interface AgentEnd {
   machine: string | null;
 }
 
-/** Plays the agent from its ticket to the region's word to leave; throws PowerGone when the power goes first. */
+/** What outlives a killed agent within one boot: the session in its file, and what stands on the disk. */
+interface Kept {
+  token: string;
+  end: Omit<AgentEnd, 'next'>;
+}
+
+/** As systemd does in the ephemeral system. */
+const RESTART_MS = 1000;
+
+/** Plays the agent from its ticket to the region's word to leave, started again when it is killed; throws PowerGone when the power goes first. */
 export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
-  let token = '';
-  const headers = (): Record<string, string> => (token === '' ? {} : { authorization: `Bearer ${token}` });
+  const kept: Kept = { token: '', end: { disk: null, kexec: false, machine: null } };
+  for (;;) {
+    const signal = boot.startAgent?.() ?? boot.signal;
+    try {
+      return await runProcess({ ...boot, signal }, ticket, kept);
+    } catch (error) {
+      if (boot.signal.aborted || !signal.aborted) throw error;
+    }
+    await sleep(RESTART_MS, boot.signal);
+  }
+}
+
+async function runProcess(boot: Boot, ticket: string, kept: Kept): Promise<AgentEnd> {
+  const { end } = kept;
+  const headers = (): Record<string, string> => (kept.token === '' ? {} : { authorization: `Bearer ${kept.token}` });
   const post = (path: string, body: unknown) => ask(boot, 'POST', `/agent/v1/${path}`, headers, body);
   const report = async (progress: Progress) => void (await post('progress', progress));
-  const end: AgentEnd = { next: 'poweroff', disk: null, kexec: false, machine: null };
   const { visible } = boot;
   let begun = 0;
 
@@ -144,7 +165,8 @@ export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
       architecture: 'amd64',
       agentVersion: 'simulated',
     };
-    token = SessionReply.parse(JSON.parse((await post('session', request)).text)).token;
+    // A ticket works once.
+    if (kept.token === '') kept.token = SessionReply.parse(JSON.parse((await post('session', request)).text)).token;
     for (;;) {
       const answer = await ask(boot, 'GET', `/agent/v1/task?wait=${TASK_WAIT_SECONDS}`, headers);
       if (answer.status === 204) continue;

@@ -30,6 +30,8 @@ export interface Boot {
   now(): number;
   /** Told when the region refused for good; the agent then stays up until somebody switches it off. */
   onRefused?(refused: Refused): void;
+  /** A new process of the agent: aborted when that is killed, or the power goes. Without it nobody kills agents here. */
+  startAgent?(): AbortSignal;
   /** Aborted when the power goes. */
   signal: AbortSignal;
 }

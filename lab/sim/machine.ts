@@ -35,6 +35,10 @@ export interface SimulatedMachine {
   disk(): InstallPlan | null;
   /** What its installed system read when it started last. */
   firstBoot(): FirstBoot | null;
+  /** What the region said when it refused this boot's agent; null = it did not. */
+  refusal(): string | null;
+  /** kill -9 of its agent, which is started again; false when none runs. */
+  killAgent(): boolean;
   /** Pulls the plug and waits for everything in it to end. Throws what went wrong inside, if anything did. */
   stop(): Promise<void>;
 }
@@ -61,6 +65,8 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
   let written: InstallPlan | null = null;
   let read: FirstBoot | null = null;
   let trouble: unknown = null;
+  let refusal: string | null = null;
+  let agent: AbortController | null = null;
 
   async function set(wanted: 'on' | 'off'): Promise<void> {
     if (wanted === 'on' && power === null) {
@@ -91,6 +97,8 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
 
   async function bootOnce(signal: AbortSignal): Promise<'off' | 'reboot'> {
     const pause = pauseFor(signal);
+    refusal = null;
+    agent = null;
     await pause();
     await stopsAt('dhcp', signal);
     const address = await lease(signal);
@@ -107,6 +115,13 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
       faults: () => machine.faults,
       pause,
       now: () => Date.now() + machine.clockOffMs,
+      onRefused: ({ message }) => {
+        refusal = message;
+      },
+      startAgent: () => {
+        agent = new AbortController();
+        return AbortSignal.any([signal, agent.signal]);
+      },
       signal,
     };
     for (;;) {
@@ -182,6 +197,7 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
     await boot.pause();
     await stopsAt('agent', boot.signal);
     const { next, disk, kexec } = await runAgent(boot, ticket);
+    agent = null;
     if (disk !== null) written = disk === 'erased' ? null : disk;
     if (next === 'poweroff') return 'off';
     await stopsAt('reboot', boot.signal);
@@ -206,6 +222,13 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
     powerOns: () => ons,
     disk: () => written,
     firstBoot: () => read,
+    refusal: () => refusal,
+    killAgent: () => {
+      const killed = agent;
+      agent = null;
+      killed?.abort();
+      return killed !== null;
+    },
     stop: async () => {
       await set('off');
       if (trouble !== null) throw trouble;

@@ -1,6 +1,7 @@
 // A minimal DHCP client for tests, run inside a namespace: node dhcp-client.mjs MODE [MAC] [OPTIONS-HEX]
 //   discover-forever  a DISCOVER each 100 ms from changing MACs; prints "offer MILLISECONDS" for each OFFER heard
 //   discover-once     one DISCOVER to 255.255.255.255:67, no waiting; from the address in MAC's place
+//   many              as many machines as MAC's place says ask for addresses again and again; prints "ack N ADDRESS" for each ACK
 //   pxe               as a PXE ROM beside a proxy: collects offers for a while, takes the one with an address, sets it on eth0,
 //                     then asks the proxy on port 4011; prints {address, server, offered, acked}
 //   relayed           a DISCOVER relayed to the server MAC's place names, from the relay address OPTIONS-HEX names; prints the offer
@@ -48,6 +49,28 @@ if (mode === 'discover-once') {
       n = (n + 1) % 50;
       send(packet(1, [2, 0, 0, 1, 1, n], randomBytes(4)));
     }, 100);
+  });
+} else if (mode === 'many') {
+  const machines = Array.from({ length: Number(who) }, (_, n) => ({ n, mac: Buffer.from([2, 0, 0, 7, n >> 8, n & 255]), xid: randomBytes(4), since: 0 }));
+  const ask = (one) => {
+    one.xid = randomBytes(4);
+    one.since = Date.now();
+    send(packet(1, one.mac, one.xid));
+  };
+  socket.on('message', (message) => {
+    const one = machines.find(({ xid }) => message.subarray(4, 8).equals(xid));
+    if (!one) return;
+    const got = optionsOf(message);
+    if (got[53][0] === 2) send(packet(3, one.mac, one.xid, Buffer.from([50, 4, ...message.subarray(16, 20), 54, 4, ...got[54]])));
+    else if (got[53][0] === 5) {
+      console.log('ack', one.n, [...message.subarray(16, 20)].join('.'));
+      one.since = 0;
+    }
+  });
+  socket.bind(68, () => {
+    socket.setBroadcast(true);
+    // One that got its address asks anew at once; one that hears nothing, after a second.
+    setInterval(() => machines.filter(({ since }) => Date.now() - since > 1000).forEach(ask), 100);
   });
 } else if (mode === 'relayed') {
   const [server, relay] = [who, extra];

@@ -1,12 +1,14 @@
 import { ApiRefusal, type NativeClient } from '@ingot/lab/story/native-client.ts';
-import type { FaultSite } from './fault-site.ts';
-import type { Life } from './lifecycle.ts';
+import type { Life, LivingMachine, LivingSite } from './lifecycle.ts';
 
 /** Attempts that the region keeps of a machine. */
 const KEPT = 20;
 
 /** What is not as it must be after lives among faults; empty when all is well. */
-export async function whatIsLost(site: FaultSite, lives: readonly Life[]): Promise<string[]> {
+export async function whatIsLost<M extends LivingMachine>(
+  site: LivingSite<M>,
+  lives: readonly Life<M>[],
+): Promise<string[]> {
   const lost: string[] = [];
   for (const { machine, attempts } of lives) {
     const seen = await site.find(machine);

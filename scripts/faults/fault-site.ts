@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { MachineDetail } from '@ingot/contract/native.ts';
+import type { MachineView } from '@ingot/contract/native.ts';
 import { waitFor } from '@ingot/lab/run/wait.ts';
 import { createSimulatedMachine, type SimulatedMachine } from '@ingot/lab/sim/machine.ts';
 import { SIMULATED_NETWORK, type SimulatedRack, startSimulatedRack } from '@ingot/lab/sim/rack.ts';
@@ -10,6 +10,7 @@ import { type NativeClient, nativeClient } from '@ingot/lab/story/native-client.
 import { startPrivateCluster } from '@ingot/region/postgres/cluster.ts';
 import { silentLog } from '@ingot/region/testing/cluster.ts';
 import { type RegionProgram, regionProgram, runRegion } from './region-program.ts';
+import { sharedList } from './shared-list.ts';
 import { openSwitchboard, type Switchboard } from './switchboard.ts';
 
 export const IMAGE = 'debian/bookworm';
@@ -26,7 +27,7 @@ export interface FaultSite {
   /** kill -9 of PostgreSQL; whoever started it has to start it again. */
   killPostgres(): Promise<void>;
   /** Undefined before it has enlisted, and while nobody answers. */
-  find(machine: SimulatedMachine): Promise<MachineDetail | undefined>;
+  find(machine: SimulatedMachine): Promise<MachineView | undefined>;
   stop(): Promise<void>;
 }
 
@@ -73,6 +74,7 @@ export async function startFaultSite(options: FaultSiteOptions): Promise<FaultSi
       createSimulatedMachine(rack, { index: at + 1, seed, pace }),
     );
     ends.push(() => Promise.all(machines.map((machine) => machine.stop())));
+    const all = sharedList(api);
     const dataDir = path.join(databaseUrl === null ? path.join(dir, 'r1') : path.join(dir, 'db'), 'postgres/15');
     return {
       regions,
@@ -83,7 +85,7 @@ export async function startFaultSite(options: FaultSiteOptions): Promise<FaultSi
       killPostgres: () => killServer(dataDir),
       async find({ hardware }) {
         const entry = rack.entryOf(hardware.macs[0]);
-        return entry ? api.machine(entry.systemId).catch(() => undefined) : undefined;
+        return entry ? (await all().catch(() => undefined))?.get(entry.systemId) : undefined;
       },
       stop,
     };

@@ -4,7 +4,7 @@ import { ensureBuilt } from '../sim/built.ts';
 import { keepDiary, lostPages, powerOnsTooMany, whatIsLost } from './evidence-of-life.ts';
 import { type FaultSite, startFaultSite } from './fault-site.ts';
 import { bringIn, type Life, liveOnce } from './lifecycle.ts';
-import { startStorm } from './storm.ts';
+import { agentBlow, siteBlows, startStorm } from './storm.ts';
 
 // INGOT_FAULT_LIFECYCLES=100 for the long run; INGOT_FAULT_SEED for another one of the same kind.
 const LIFECYCLES = Number(process.env.INGOT_FAULT_LIFECYCLES ?? 4);
@@ -20,8 +20,8 @@ beforeAll(async () => {
 afterAll(() => site?.stop());
 
 /**
- * @fault kill -9 of region and PostgreSQL, alone and together, and cuts of the rack's link, every few seconds at seeded
- * random moments, while machines are commissioned, tested, deployed, rescued and released.
+ * @fault kill -9 of region, PostgreSQL and the agents in the machines, and cuts of the rack's link, every few seconds at
+ * seeded random moments, while machines are commissioned, tested, deployed, rescued and released.
  * @sees The API is away for seconds at a time; a machine's page goes on where it was.
  * @ends Every machine rests where its last action leads, everything acknowledged is there, one power-on for each attempt.
  */
@@ -29,7 +29,14 @@ test('machines live their lives while everything around them is killed', { timeo
   const dice = createDice(SEED);
   const diary = keepDiary(site.api, 200);
   const lives = await Promise.all(site.machines.map((machine) => bringIn(site, machine)));
-  const storm = startStorm(site, dice, [500, 5000], 4 + LIFECYCLES);
+  const killed = { agents: 0 };
+  const storm = startStorm({
+    kinds: [...siteBlows(site, dice), agentBlow(site.machines, killed)],
+    dice,
+    betweenMs: [500, 5000],
+    most: 4 + LIFECYCLES,
+    answers: () => site.api.racks(),
+  });
   const each = async (life: Life, index: number): Promise<void> => {
     const own = createDice(SEED + index);
     for (let done = index; done < LIFECYCLES; done += MACHINES) await liveOnce(site, life, own);
@@ -47,6 +54,6 @@ test('machines live their lives while everything around them is killed', { timeo
   const retries = lives.flatMap(({ failures }) => failures);
   const seconds = (storm.longestOutageMs() / 1000).toFixed(1);
   console.log(
-    `seed ${SEED}: ${LIFECYCLES} lives, ${storm.blows.length} blows, away ${seconds} s at most, retries: ${retries}`,
+    `seed ${SEED}: ${LIFECYCLES} lives, ${storm.blows.length} blows, ${killed.agents} agents killed, away ${seconds} s at most, retries: ${retries}`,
   );
 });

@@ -1,10 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AttemptView, MachineDetail } from '@ingot/contract/native.ts';
+import type { AttemptView, MachineView } from '@ingot/contract/native.ts';
 import { waitFor } from '@ingot/lab/run/wait.ts';
 import type { Dice } from '@ingot/lab/sim/dice.ts';
-import type { SimulatedMachine } from '@ingot/lab/sim/machine.ts';
-import { ApiRefusal } from '@ingot/lab/story/native-client.ts';
-import { type FaultSite, IMAGE } from './fault-site.ts';
+import { ApiRefusal, type NativeClient } from '@ingot/lab/story/native-client.ts';
+import { IMAGE } from './fault-site.ts';
+
+/** What a life needs of a machine, of whichever simulation. */
+export interface LivingMachine {
+  index: number;
+  press(power: 'on'): Promise<void>;
+  isOn(): boolean;
+  powerOns(): number;
+  refusal(): string | null;
+}
+
+/** Where machines live: calls fail while nobody answers. */
+export interface LivingSite<M extends LivingMachine = LivingMachine> {
+  api: NativeClient;
+  /** Undefined before it has enlisted, and while nobody answers. */
+  find(machine: M): Promise<MachineView | undefined>;
+}
 
 /** One action of a life: what is asked, the attempt that it makes, and where the machine may rest afterwards. */
 interface Step {
@@ -62,34 +77,44 @@ const LIVES: readonly [Step[], ...Step[][]] = [
 /** Of which it is away for half; a host may be busy besides. */
 const STEP_LIMIT_MS = 180_000;
 const TRIES = 3;
+/** Of the first boot: fifty come at once, and a host may be busy besides. */
+const ENLIST_LIMIT_MS = 180_000;
 /** A step asked for while nobody answers is asked for again. */
 const PAUSE_MS = 150;
 
 /** What the API has acknowledged for one machine, so that it can be looked for afterwards. */
-export interface Life {
-  machine: SimulatedMachine;
+export interface Life<M extends LivingMachine = LivingMachine> {
+  machine: M;
   /** Attempts that were seen to be opened, in order. */
   attempts: { id: number; kind: string }[];
   failures: string[];
 }
 
 /** Switches it on and waits until it is commissioned for the first time. */
-export async function bringIn(site: FaultSite, machine: SimulatedMachine): Promise<Life> {
+export async function bringIn<M extends LivingMachine>(site: LivingSite<M>, machine: M): Promise<Life<M>> {
   await machine.press('on');
-  await waitFor(`machine ${machine.index} to enlist`, 60_000, () => site.find(machine), 100);
-  await waitFor('it to go off', 20_000, async () => (machine.isOn() ? undefined : true), 20);
-  const record: Life = { machine, attempts: [], failures: [] };
+  try {
+    await waitFor(`machine ${machine.index} to enlist`, ENLIST_LIMIT_MS, () => site.find(machine), 200);
+    await waitFor('it to go off', ENLIST_LIMIT_MS, async () => (machine.isOn() ? undefined : true), 20);
+  } catch (error) {
+    throw new Error(`machine ${machine.index} does not come in: ${machine.refusal() ?? 'it waits'}`, { cause: error });
+  }
+  const record: Life<M> = { machine, attempts: [], failures: [] };
   await live(site, record, COMMISSION);
   return record;
 }
 
 /** One mixed life from Ready to Ready, as the dice fall. */
-export async function liveOnce(site: FaultSite, record: Life, dice: Dice): Promise<void> {
+export async function liveOnce<M extends LivingMachine>(
+  site: LivingSite<M>,
+  record: Life<M>,
+  dice: Dice,
+): Promise<void> {
   for (const step of dice.pick(LIVES)) await live(site, record, step);
 }
 
 /** Asks for the step until it is done; a failure is retried, as a person would. */
-async function live(site: FaultSite, record: Life, step: Step): Promise<void> {
+async function live<M extends LivingMachine>(site: LivingSite<M>, record: Life<M>, step: Step): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     const end = await once(site, record, step);
     if (end.status === step.rests) return;
@@ -98,11 +123,11 @@ async function live(site: FaultSite, record: Life, step: Step): Promise<void> {
   }
 }
 
-async function once(site: FaultSite, record: Life, step: Step): Promise<MachineDetail> {
+async function once<M extends LivingMachine>(site: LivingSite<M>, record: Life<M>, step: Step): Promise<MachineView> {
   const { machine } = record;
   const before = record.attempts.at(-1)?.id ?? 0;
   const deadline = performance.now() + STEP_LIMIT_MS;
-  let seen: MachineDetail | undefined;
+  let seen: MachineView | undefined;
   // Until it is known to have begun: an answer may have been lost after the work was taken.
   for (;;) {
     seen = (await site.find(machine)) ?? seen;

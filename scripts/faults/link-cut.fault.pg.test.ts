@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MachineDetail } from '@ingot/contract/native.ts';
+import type { MachineView } from '@ingot/contract/native.ts';
 import { waitFor } from '@ingot/lab/run/wait.ts';
 import type { SimulatedMachine } from '@ingot/lab/sim/machine.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ beforeAll(async () => {
 }, LIMIT_MS);
 afterAll(() => site?.stop());
 
-async function detail(machine: SimulatedMachine): Promise<MachineDetail> {
+async function detail(machine: SimulatedMachine): Promise<MachineView> {
   const seen = await site.find(machine);
   if (!seen) throw new Error(`machine ${machine.index} is gone`);
   return seen;

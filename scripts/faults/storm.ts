@@ -3,45 +3,48 @@ import { waitFor } from '@ingot/lab/run/wait.ts';
 import type { Dice } from '@ingot/lab/sim/dice.ts';
 import type { FaultSite } from './fault-site.ts';
 
-export type Blow = 'region' | 'postgres' | 'region and postgres' | 'cable';
+/** Something that a storm does. */
+export interface Blow {
+  name: string;
+  /** Times that it may be done; without it as often as the dice say. */
+  most?: number;
+  /** `pause` is cut short when the storm ends; resolves with all of it mended that does not mend itself. */
+  strike(pause: (ms: number) => Promise<void>): Promise<void>;
+}
 
 export interface Storm {
   /** What was done so far. */
-  blows: Blow[];
-  /** How long the API was away at most after the region process was there again. */
+  blows: string[];
+  /** How long the API was away at most after what was killed was started again. */
   longestOutageMs(): number;
   /** Ends it with everything running and mended. Throws what went wrong in it. */
   end(): Promise<void>;
 }
 
+export interface StormOptions {
+  kinds: readonly Blow[];
+  dice: Dice;
+  betweenMs: [number, number];
+  most: number;
+  /** Resolves when the site answers. */
+  answers(): Promise<unknown>;
+}
+
 const BACK_LIMIT_MS = 60_000;
 
-/** kill -9 of the first region and of PostgreSQL, and cuts of the rack's cable, at moments that the dice choose; at most `most` blows. */
-export function startStorm(site: FaultSite, dice: Dice, betweenMs: [number, number], most: number): Storm {
-  const blows: Blow[] = [];
+/** Strikes at moments that the dice choose, until it is told to end or has done all. */
+export function startStorm({ kinds, dice, betweenMs, most, answers }: StormOptions): Storm {
+  const blows: string[] = [];
   let longestOutageMs = 0;
   const stopping = new AbortController();
   const pause = (ms: number) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
-  const region = site.regions[0];
 
   async function strike(blow: Blow): Promise<void> {
-    blows.push(blow);
-    if (blow === 'cable') {
-      site.cable.cut();
-      await pause(dice.between(200, 3000));
-      site.cable.mend();
-      return;
-    }
-    const kills = [
-      ...(blow === 'postgres' ? [] : [region?.kill()]),
-      ...(blow === 'region' ? [] : [site.killPostgres()]),
-    ];
-    await Promise.all(kills);
-    await pause(dice.between(0, 1000));
-    await region?.start();
+    blows.push(blow.name);
+    await blow.strike(pause);
     // A storm without a pause shows only that nothing can work in it.
     const began = performance.now();
-    await waitFor(`the API after kill -9 of ${blow}`, BACK_LIMIT_MS, () => site.api.racks().catch(() => undefined), 50);
+    await waitFor(`the API after ${blow.name}`, BACK_LIMIT_MS, () => answers().catch(() => undefined), 50);
     const awayMs = performance.now() - began;
     longestOutageMs = Math.max(longestOutageMs, awayMs);
     // On a busy host a start takes long; there has to be as much time in which something can work.
@@ -51,8 +54,11 @@ export function startStorm(site: FaultSite, dice: Dice, betweenMs: [number, numb
   async function blowOn(): Promise<void> {
     while (!stopping.signal.aborted && blows.length < most) {
       await pause(dice.between(...betweenMs));
-      if (stopping.signal.aborted) return;
-      await strike(dice.pick(['region', 'postgres', 'region and postgres', 'cable']));
+      const [first, ...others] = kinds.filter(
+        ({ name, most = Infinity }) => blows.filter((done) => done === name).length < most,
+      );
+      if (stopping.signal.aborted || first === undefined) return;
+      await strike(dice.pick([first, ...others]));
     }
   }
 
@@ -65,6 +71,44 @@ export function startStorm(site: FaultSite, dice: Dice, betweenMs: [number, numb
     async end() {
       stopping.abort();
       await over;
+    },
+  };
+}
+
+/** kill -9 of the first region and of PostgreSQL, and cuts of the rack's cable. */
+export function siteBlows(site: FaultSite, dice: Dice): Blow[] {
+  const region = site.regions[0];
+  const kill = (name: string, ...kills: (() => Promise<unknown> | undefined)[]): Blow => ({
+    name,
+    async strike(pause) {
+      await Promise.all(kills.map((each) => each()));
+      await pause(dice.between(0, 1000));
+      await region?.start();
+    },
+  });
+  const cable: Blow = {
+    name: 'cable',
+    async strike(pause) {
+      site.cable.cut();
+      await pause(dice.between(200, 3000));
+      site.cable.mend();
+    },
+  };
+  const killRegion = () => region?.kill();
+  return [
+    kill('region', killRegion),
+    kill('postgres', site.killPostgres),
+    kill('region and postgres', killRegion, site.killPostgres),
+    cable,
+  ];
+}
+
+/** kill -9 of the agent of every machine that has one at the moment; systemd starts it again a second later. */
+export function agentBlow(machines: readonly { killAgent(): boolean }[], count: { agents: number }): Blow {
+  return {
+    name: 'agents',
+    async strike() {
+      count.agents += machines.filter((machine) => machine.killAgent()).length;
     },
   };
 }
