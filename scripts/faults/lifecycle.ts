@@ -74,8 +74,10 @@ const LIVES: readonly [Step[], ...Step[][]] = [
   [DEPLOY, RELEASE, COMMISSION],
 ];
 
-/** Of which it is away for half; a host may be busy besides. */
+/** Without anything that moves in it; the site is away for half of it, and a host may be busy besides. */
 const STEP_LIMIT_MS = 180_000;
+/** However much moves. */
+const LONGEST_STEP_MS = 900_000;
 const TRIES = 3;
 /** Of the first boot: fifty come at once, and a host may be busy besides. */
 const ENLIST_LIMIT_MS = 180_000;
@@ -146,21 +148,23 @@ async function once<M extends LivingMachine>(site: LivingSite<M>, record: Life<M
     await sleep(PAUSE_MS);
   }
   const rests = [step.rests, ...step.fails];
-  try {
-    return await waitFor(
-      step.rests,
-      STEP_LIMIT_MS,
-      async () => {
-        seen = (await site.find(machine)) ?? seen;
-        const quiet = seen && rests.includes(seen.status) && seen.attempt?.id === record.attempts.at(-1)?.id;
-        // The first boot of a deployed system is part of its attempt; a release must not cut it short.
-        return quiet && seen?.attempt?.endedAt ? seen : undefined;
-      },
-      PAUSE_MS,
-    );
-  } catch {
-    const phases = seen?.attempt?.phases.map((phase) => phase.name).join(' ');
-    throw new Error(`${name(record)}: ${step.action} stays ${seen?.status} (${seen?.waitingFor?.code}): ${phases}`);
+  const began = performance.now();
+  let moved = { at: began, to: '' };
+  for (;;) {
+    seen = (await site.find(machine)) ?? seen;
+    const quiet = seen && rests.includes(seen.status) && seen.attempt?.id === record.attempts.at(-1)?.id;
+    // The first boot of a deployed system is part of its attempt; a release must not cut it short.
+    if (seen && quiet && seen.attempt?.endedAt) return seen;
+    const phases = seen?.attempt?.phases.map((phase) => phase.name).join(' ') ?? '';
+    const now = performance.now();
+    if (moved.to !== `${seen?.status} ${phases}`) moved = { at: now, to: `${seen?.status} ${phases}` };
+    if (now - moved.at > STEP_LIMIT_MS || now - began > LONGEST_STEP_MS) {
+      const inside = `${machine.isOn() ? 'on' : 'off'}${machine.refusal() ? `, told: ${machine.refusal()}` : ''}`;
+      throw new Error(
+        `${name(record)} (${inside}): ${step.action} stays ${seen?.status} (${seen?.waitingFor?.code}): ${phases}`,
+      );
+    }
+    await sleep(PAUSE_MS);
   }
 }
 
