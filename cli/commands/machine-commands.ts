@@ -116,6 +116,19 @@ export function machineCommands(program: Command, context: CliContext, run: Run)
       ),
     );
   program
+    .command('power-settings <name>')
+    .description('how its power is switched: shown without secrets, or changed')
+    .option('--type <type>', 'ipmi, redfish, webhook, manual')
+    .option(
+      '--set <field=value...>',
+      'as the driver names its fields; FIELD=@FILE keeps a password off the command line',
+    )
+    .action(
+      run(async (name: string, _: unknown, command: Command) =>
+        (await import('../machine/power-settings.ts')).powerSettings(context, all(command), name),
+      ),
+    );
+  program
     .command('ssh <name> [command...]')
     .description('log in to a deployed machine')
     .option('-l, --user <name>', "the image's own login unless told")
