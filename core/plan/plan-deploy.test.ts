@@ -29,7 +29,7 @@ function input({ machine, image, content, diskSize = 8 * GIB }: Over = {}): Depl
   return {
     machine: {
       ...{ hostname: 'box', architecture: 'amd64/generic', firmware: 'uefi', powerType: 'ipmi' },
-      ...{ powerState: 'off', ephemeral: false, ...machine },
+      ...{ powerState: 'off', ephemeral: false, agentWaits: false, kexec: false, ...machine },
     },
     image:
       image === null ? null : { name: 'custom/x', arch: 'amd64', size: 300 * 2 ** 20, content: seen, format, ...image },
@@ -65,6 +65,19 @@ describe('steps', () => {
       'system: cloud-init is told its metadata, the network and box as its name.',
       'system: shim and GRUB are put on the EFI system partition; the firmware gets a boot entry for the disk.',
       'system: The machine starts again from its disk.',
+    ]);
+  });
+
+  test('an agent that waits is not booted, and kexec needs no second start', () => {
+    const said = (machine: Over['machine']) => texts({ machine }).filter((text) => /^(power|boot):|kexec/.test(text));
+    const on = { powerState: 'on', agentWaits: true, kexec: true };
+    expect(said(on)).toEqual([
+      'power: It is on and its agent waits for work (fast track): it is not booted, unless the agent does not answer.',
+      "system: The agent starts the disk's kernel by kexec, without a reset; where that cannot be loaded, the machine starts again from its disk.",
+    ]);
+    expect(said({ ...on, ephemeral: true })).toEqual([
+      'power: Its BMC (ipmi) switches it off and on again, to boot from the network.',
+      'boot: The ephemeral system starts from the network and runs in memory.',
     ]);
   });
 

@@ -13,6 +13,10 @@ export interface PlannedMachine {
   powerState: string;
   /** The system runs from memory: no disk is written. */
   ephemeral: boolean;
+  /** It is on, and its agent waits for work (fast track). */
+  agentWaits: boolean;
+  /** The installed system is started by kexec. */
+  kexec: boolean;
 }
 
 export interface PlannedImage {
@@ -99,6 +103,12 @@ function finding(code: Code, params: Params): PlanFinding {
 const byHand = ({ powerType }: PlannedMachine): boolean => powerType === '' || powerType === 'manual';
 
 function powerSteps(machine: PlannedMachine): PlanStep[] {
+  // What runs from memory is booted anew in any case.
+  if (machine.agentWaits && !machine.ephemeral) {
+    const text =
+      'It is on and its agent waits for work (fast track): it is not booted, unless the agent does not answer.';
+    return [{ area: 'power', text }];
+  }
   const on = machine.powerState === 'on';
   const how = byHand(machine)
     ? 'Somebody switches it on, set to boot from the network once'
@@ -173,7 +183,10 @@ function systemSteps({ machine, image }: DeployPlanInput, firmware: Firmware): P
       : firmware === 'uefi'
         ? 'shim and GRUB are put on the EFI system partition; the firmware gets a boot entry for the disk.'
         : 'GRUB is written to the start of the disk.';
-  return [step(told), step(loader), step('The machine starts again from its disk.')];
+  const start = machine.kexec
+    ? "The agent starts the disk's kernel by kexec, without a reset; where that cannot be loaded, the machine starts again from its disk."
+    : 'The machine starts again from its disk.';
+  return [step(told), step(loader), step(start)];
 }
 
 function imageFindings({ machine, image }: DeployPlanInput, firmware: Firmware): PlanFinding[] {

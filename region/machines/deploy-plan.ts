@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely';
 import { deployImage } from '../images/catalogue.ts';
 import { NotFound } from '../store/not-found.ts';
 import type { Tables } from '../store/schema.ts';
+import { readSettings } from '../store/settings.ts';
 import { readPlanRows } from './plan-rows.ts';
 
 /** What deploying this image on the machine would do, and what speaks against it. Throws NotFound for an unknown machine. */
@@ -18,7 +19,7 @@ export async function deployPlanOf(
   const arch = rows.machine.architecture.split('/')[0] ?? '';
   const image = await deployImage(db, { os: chosen.os, release: chosen.release, arch });
   return planDeploy({
-    machine: { ...rows.machine, ephemeral },
+    machine: { ...rows.machine, ephemeral, kexec: (await readSettings(db)).kexec },
     image: image && { ...image, name: `${chosen.os}/${chosen.release}`, arch },
     disks: rows.disks,
     interfaces: rows.interfaces,

@@ -1,3 +1,4 @@
+import { FAST_TRACK } from '@ingot/core/machine/draft.ts';
 import type { PlannedDisk, PlannedInterface, PlannedMachine } from '@ingot/core/plan/plan-deploy.ts';
 import { type Kysely, sql } from 'kysely';
 import type { Tables } from '../store/schema.ts';
@@ -5,7 +6,7 @@ import type { Tables } from '../store/schema.ts';
 type Db = Kysely<Tables>;
 
 export interface PlanRows {
-  machine: Omit<PlannedMachine, 'ephemeral'>;
+  machine: Omit<PlannedMachine, 'ephemeral' | 'kexec'>;
   /** The one that is written first: the boot disk, else the first known. */
   disks: PlannedDisk[];
   interfaces: PlannedInterface[];
@@ -22,6 +23,7 @@ export async function readPlanRows(db: Db, systemId: string): Promise<PlanRows |
       'bios_boot_method',
       'power_type',
       'power_state',
+      'waiting_code',
       'boot_disk_id',
       'boot_interface_id',
     ])
@@ -64,6 +66,7 @@ export async function readPlanRows(db: Db, systemId: string): Promise<PlanRows |
       firmware: method === 'uefi' ? 'uefi' : method === null || method === '' ? 'unknown' : 'bios',
       powerType: row.power_type,
       powerState: row.power_state,
+      agentWaits: row.waiting_code === FAST_TRACK,
     },
     disks,
     interfaces: [...interfaces.values()],

@@ -4,6 +4,7 @@ import type { MachineState } from '@ingot/core/machine/model.ts';
 import * as z from 'zod';
 import type { RegionDeps } from '../../deps.ts';
 import { chooseImage } from '../../machines/deploy-request.ts';
+import { seenByAsker } from '../../machines/seen-by-asker.ts';
 import { noSuch } from '../failure.ts';
 import { actorOf, type Principal } from '../principal.ts';
 import { type Route, route, signedIn } from '../route.ts';
@@ -55,7 +56,7 @@ async function stateOf(deps: RegionDeps, who: Principal, name: string): Promise<
   const found = await findMachine(deps.db, who, name);
   const machine = await deps.door.load(found.systemId);
   if (!machine) throw noSuch('machine', name);
-  return machine;
+  return seenByAsker(deps.db, machine, who.userId);
 }
 
 async function explainOne(

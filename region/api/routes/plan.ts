@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { RegionDeps } from '../../deps.ts';
 import { deployPlanOf } from '../../machines/deploy-plan.ts';
 import { chooseImage } from '../../machines/deploy-request.ts';
+import { seenByAsker } from '../../machines/seen-by-asker.ts';
 import { noSuch } from '../failure.ts';
 import { actorOf, type Principal } from '../principal.ts';
 import { type Route, route, signedIn } from '../route.ts';
@@ -35,8 +36,9 @@ async function planOf(
   image: string | undefined,
 ): Promise<DeployPlanView> {
   const found = await findMachine(deps.db, who, name);
-  const state = await deps.door.load(found.systemId);
-  if (!state) throw noSuch('machine', name);
+  const loaded = await deps.door.load(found.systemId);
+  if (!loaded) throw noSuch('machine', name);
+  const state = await seenByAsker(deps.db, loaded, who.userId);
   const chosen = await chooseImage(deps.db, image, state.facts.architecture);
   const asked = { image: `${chosen.os}/${chosen.release}`, imageAvailable: chosen.available };
   const guards = explain(state, 'deploy', actorOf(who), asked);

@@ -200,6 +200,23 @@ describe('plan before deploy', () => {
     });
   });
 
+  test('for a machine that nobody owns, the keys of who asks count: it becomes theirs', async () => {
+    await upload(sampleImage(directory, 'tgz'), 'tgz');
+    const systemId = await api.machine({ hostname: 'box' });
+    const codes = async () => {
+      const { body } = await call('POST', `/machines/${systemId}/deploy/plan`, { image: 'custom/mine' });
+      return DeployPlanView.parse(body).findings.map(({ code }) => code);
+    };
+    expect(await codes()).toContain('user.no_ssh_key');
+    const { id } = await api.deps.db
+      .selectFrom('users')
+      .select('id')
+      .where('username', '=', 'admin')
+      .executeTakeFirstOrThrow();
+    await api.deps.db.insertInto('ssh_keys').values({ user_id: id, key: 'ssh-ed25519 AAAA' }).execute();
+    expect(await codes()).not.toContain('user.no_ssh_key');
+  });
+
   /**
    * @fault A disk image is larger than the disk of the machine it is to be deployed on
    * @sees install.disk_too_small with both sizes, in the plan and as the answer to the deployment
