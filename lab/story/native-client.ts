@@ -14,6 +14,7 @@ import {
   NATIVE_BASE,
   PowerStateView,
   RackToken,
+  RackView,
   WhoAmI,
 } from '@ingot/contract/native.ts';
 import * as z from 'zod';
@@ -117,7 +118,7 @@ export function nativeClient(access: RegionAccess) {
     registerImage: (image: unknown) => call(anything, 'POST', '/images', image),
     serve: (cidr: string, start: string, end: string) => call(anything, 'POST', '/network/serve', { cidr, start, end }),
     subnets: () => call(z.array(z.looseObject({ id: z.number(), cidr: z.string() })), 'GET', '/network/subnets'),
-    racks: () => call(z.array(z.looseObject({ name: z.string(), connected: z.boolean() })), 'GET', '/racks'),
+    racks: () => call(z.array(RackView), 'GET', '/racks'),
     setSettings: (settings: Record<string, unknown>) => call(anything, 'POST', '/settings', settings),
     patch: (systemId: string, patch: MachinePatch) => call(MachineView, 'PATCH', at(systemId), patch),
     powerQuery: (systemId: string) => call(PowerStateView, 'POST', `${at(systemId)}/power-query`),

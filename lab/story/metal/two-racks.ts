@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { waitFor } from '../../run/wait.ts';
 import * as job from '../main-job.ts';
-import type { MetalStory } from './metal.ts';
+import type { MetalStory, Scene } from './metal.ts';
 import { attemptOf, demand, evidenceOf, showMachine } from './witness.ts';
 
 const PAIR_LIMIT_MS = 120_000;
 
-/** Two racks on one VLAN: the host of the first loses its power, and a machine is commissioned by the second. */
+/** Two racks on one VLAN: the host of the first loses its power, and a machine is found and commissioned by the second. */
 export const twoRacks: MetalStory = {
   wish: { cores: 1, memoryMiB: 2048 },
   tell: async (scene) => {
@@ -21,19 +21,17 @@ export const twoRacks: MetalStory = {
         .catch(() => undefined),
     );
     say(served.trim());
-    const machine = await job.enlist(story, spec);
-    const before = await readFile(lab.serialLog(spec.name), 'utf8');
-    demand(before.includes(`${lab.rackAddress}:5248`), 'the machine did not boot by the first rack');
-    say('enlisted by the first rack');
-
+    await says(scene, 'standing by, the first rack serves');
     await lab.killRackHost();
     say('the host of the first rack is dead');
-    await waitFor('the region to see that the first rack is gone', PAIR_LIMIT_MS * story.patience, async () =>
-      (await ingot.api.racks()).some(({ name, connected }) => name === 'rack' && !connected) ? true : undefined,
+    await says(scene, 'serving: the first rack does not answer');
+    const machine = await job.enlist(story, spec);
+    demand(
+      (await readFile(lab.serialLog(spec.name), 'utf8')).includes(`${place.address}:5248`),
+      'the machine did not boot by the second rack',
     );
+    say('enlisted by the second rack');
     await job.commission(story, machine, hands);
-    const after = (await readFile(lab.serialLog(spec.name), 'utf8')).slice(before.length);
-    demand(after.includes(`${place.address}:5248`), 'the machine did not boot by the second rack');
     await showMachine(scene, machine);
     const attempt = await attemptOf(scene, machine, 'commission');
     const said = (await evidenceOf(scene, machine, attempt)).map(({ text }) => text).join('\n');
@@ -42,3 +40,13 @@ export const twoRacks: MetalStory = {
     say('commissioned by the second rack: power, addresses, boot and agent');
   },
 };
+
+/** What the second rack says of its DHCP, and `ingot doctor` with it. */
+async function says({ ingot, story, say }: Scene, words: string): Promise<void> {
+  await waitFor(`the second rack to be "${words}"`, PAIR_LIMIT_MS * story.patience, async () => {
+    const second = (await ingot.api.racks()).find(({ name }) => name === 'second');
+    const dhcp = second?.services.find(({ name }) => name === 'dhcp');
+    return dhcp?.detail === words ? true : undefined;
+  });
+  say(`the second rack: ${words}`);
+}
