@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import { IpmiFailure } from './failure.ts';
 import { decodeFrame, type Frame } from './frame.ts';
 
@@ -26,8 +27,16 @@ export interface Exchange {
   send(packet: Buffer): void;
   /** What `accept` makes of the frames that come within `ms` milliseconds; null when that is nothing. Throws as `ask`. */
   listen<T>(accept: (frame: Frame) => T | null, ms: number): Promise<T | null>;
+  /**
+   * The last word: sends it, and once more if nothing at all comes back, then closes. Nobody waits for it, neither the
+   * caller nor the end of the process.
+   */
+  farewell(build: () => Buffer): void;
+  /** Has no effect after a farewell. */
   close(): void;
 }
+
+const FAREWELLS = 2;
 
 export async function openExchange(
   host: string,
@@ -36,10 +45,18 @@ export async function openExchange(
   signal?: AbortSignal,
 ): Promise<Exchange> {
   const deadline = performance.now() + patience.deadlineMs;
-  const address = await resolveHost(host, patience.deadlineMs);
-  const socket: Socket = createSocket(address.family === 6 ? 'udp6' : 'udp4');
+  const literal = isIP(host);
+  const address = literal === 0 ? await resolveHost(host, patience.deadlineMs) : { address: host, family: literal };
+  const socket: Socket = createSocket({
+    type: address.family === 6 ? 'udp6' : 'udp4',
+    // It is an address already: the resolver's detour costs more than the rest of making a socket.
+    lookup: (literalHost, _options, answer) => answer(null, literalHost, address.family),
+  });
   let onFrame: ((frame: Frame) => void) | null = null;
   let onError: ((error: Error) => void) | null = null;
+  let onAbort: (() => void) | null = null;
+  const abort = () => onAbort?.();
+  signal?.addEventListener('abort', abort);
   let unreadable = 0;
   socket.on('message', (bytes) => {
     const frame = decodeFrame(bytes);
@@ -51,12 +68,14 @@ export async function openExchange(
     onError = (error) => reject(new IpmiFailure('connection', `connection failed: ${error.message}`));
     socket.connect(port, address.address, resolve);
   }).catch((error: unknown) => {
+    signal?.removeEventListener('abort', abort);
     socket.close();
     throw error;
   });
   onError = null;
 
   const left = () => deadline - performance.now();
+  let leaving = false;
 
   /** Runs until `accept` takes a frame, the socket fails or the caller gives up; `begin` may end it too. */
   function attend<T>(
@@ -73,11 +92,11 @@ export async function openExchange(
         clearTimeout(timer);
         onFrame = null;
         onError = null;
-        signal?.removeEventListener('abort', onAbort);
+        onAbort = null;
         end();
       };
       const fail = (message: string) => settle(() => reject(new IpmiFailure('connection', message)));
-      const onAbort = () => fail('cancelled');
+      onAbort = () => fail('cancelled');
       onFrame = (frame) => {
         try {
           const answer = accept(frame);
@@ -88,9 +107,8 @@ export async function openExchange(
       };
       // A closed port is told by ICMP: no use in waiting for it.
       onError = (error) => fail(`connection refused: ${error.message}`);
-      signal?.addEventListener('abort', onAbort, { once: true });
       if (signal?.aborted) {
-        onAbort();
+        fail('cancelled');
         return;
       }
       const after = (ms: number, then: () => void) => {
@@ -121,7 +139,35 @@ export async function openExchange(
     send: (packet) => socket.send(packet),
     listen: (accept, ms) =>
       attend(accept, ({ resolve, after }) => after(Math.max(0, Math.min(ms, left())), () => resolve(null))),
-    close: () => socket.close(),
+    farewell: (build) => {
+      if (leaving) return;
+      leaving = true;
+      signal?.removeEventListener('abort', abort);
+      socket.unref();
+      socket.removeAllListeners('message');
+      let sendings = 0;
+      let timer: NodeJS.Timeout | undefined;
+      const end = () => {
+        clearTimeout(timer);
+        socket.close();
+      };
+      socket.once('message', end);
+      onError = end;
+      const send = () => {
+        if (sendings === FAREWELLS) {
+          end();
+          return;
+        }
+        socket.send(build());
+        timer = setTimeout(send, patience.firstWaitMs * 2 ** sendings).unref();
+        sendings += 1;
+      };
+      send();
+    },
+    close: () => {
+      signal?.removeEventListener('abort', abort);
+      if (!leaving) socket.close();
+    },
   };
 
   function timeout(): string {

@@ -16,6 +16,8 @@ export class IpmiFailure extends Error {
 
 /** What that command is called in messages. */
 export const SET_PRIVILEGE = 'set session privilege';
+/** Completion code of a command that the session's level does not allow. */
+export const PRIVILEGE_INSUFFICIENT = 0xd4;
 export const SUITE_UNAVAILABLE = 'cipher suite id unavailable';
 
 /** RMCP+ status codes of Open Session and RAKP replies: IPMI 2.0 table 13-15. */
@@ -52,7 +54,7 @@ export function completionFailure(code: number, what: string): IpmiFailure {
     case 0xc0:
     case 0xc3:
       return new IpmiFailure('connection', `BMC busy (${what})`);
-    case 0xd4:
+    case PRIVILEGE_INSUFFICIENT:
       return new IpmiFailure('auth', `privilege level insufficient (${what})`);
     case 0xc1:
       return new IpmiFailure('action', `BMC does not know the command (${what})`);

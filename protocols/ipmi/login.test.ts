@@ -1,9 +1,11 @@
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startTestBmc, TEST_USER, type TestBmc, targetOf } from './bmc-testing.ts';
 import { chassisControl, chassisStatus, setBootDeviceOnce } from './chassis.ts';
 import { decodeCipherList, encodeCipherList, suitesToTry } from './cipher-list.ts';
 import { IpmiFailure } from './failure.ts';
+import { NETFN } from './message.ts';
+import { PRIVILEGE } from './privilege.ts';
 import { type IpmiTarget, withSession } from './session.ts';
 import { CIPHER_SUITES, cipherSuite } from './suite.ts';
 
@@ -43,7 +45,7 @@ describe.each([3, 17])('cipher suite %i', (id) => {
         expect((await chassisStatus(session)).on).toBe(true);
       });
       expect(bmc.boots).toEqual([{ device: 'pxe', efi: true, persistent: false }]);
-      expect(bmc.server.sessions()).toBe(0);
+      await vi.waitFor(() => expect(bmc.server.sessions()).toBe(0), 5000);
       expect(await outcome(bmc, { suite: suite(id), kg: Buffer.from('another') })).toBe('auth: k_g invalid');
     }
   });
@@ -112,7 +114,8 @@ it('leaves the BMC free slots: abandoned logins give way, sessions that stand do
   expect(await outcome(bmc)).toBe('connection: BMC busy: no free session');
   end();
   await Promise.all(held);
-  expect([bmc.server.sessions(), await outcome(bmc)]).toEqual([0, 'off']);
+  expect(await outcome(bmc)).toBe('off');
+  await vi.waitFor(() => expect(bmc.server.sessions()).toBe(0), 5000);
 });
 
 it('hears of a changed password at the next login', async () => {
@@ -122,4 +125,24 @@ it('hears of a changed password at the next login', async () => {
   users.splice(0, 1, { ...TEST_USER, password: 'second' });
   expect(await outcome(bmc, { password: 'first' })).toBe('auth: password invalid');
   expect(await outcome(bmc, { password: 'second' })).toBe('off');
+});
+
+it('raises its privilege when the BMC refuses to answer without, not before', async () => {
+  const bmc = await start();
+  const levels = await withSession(
+    targetOf(bmc),
+    async (session) => {
+      // Get Session Info (IPMI 2.0 §22.20): the fifth byte is the session's level.
+      const level = async () => (await session.request(NETFN.app, 0x3d, Buffer.from([0]), 'session info'))[4];
+      await chassisStatus(session);
+      const before = await level();
+      await setBootDeviceOnce(session, { device: 'pxe', efi: false });
+      return [before, await level()];
+    },
+    patience,
+    undefined,
+    'when refused',
+  );
+  expect(levels).toEqual([PRIVILEGE.USER, PRIVILEGE.OPERATOR]);
+  expect(bmc.boots).toHaveLength(1);
 });

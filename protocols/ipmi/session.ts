@@ -1,5 +1,5 @@
 import { DEFAULT_PATIENCE, type Exchange, openExchange, type Patience } from './exchange.ts';
-import { completionFailure, IpmiFailure, SET_PRIVILEGE } from './failure.ts';
+import { completionFailure, IpmiFailure, PRIVILEGE_INSUFFICIENT, SET_PRIVILEGE } from './failure.ts';
 import { encodeSession, type Frame, openSealed } from './frame.ts';
 import { type Login, login } from './login.ts';
 import { encodeRequest, type IpmiReply, NETFN, replyTo } from './message.ts';
@@ -43,13 +43,21 @@ export interface SentOnce {
 }
 
 /**
- * Opens an RMCP+ session, lends it to `use` and always closes it: BMCs have few session slots. Throws IpmiFailure.
+ * When the session is raised to the target's privilege: before anything else, or when the BMC refuses a request without
+ * it. A session begins at USER (IPMI 2.0 §6.8), which is enough to look at the power, and spares a round trip.
+ */
+export type RaisePrivilege = 'first' | 'when refused';
+
+/**
+ * Opens an RMCP+ session, lends it to `use` and always closes it: BMCs have few session slots. The BMC's answer to the
+ * closing is not waited for. Throws IpmiFailure.
  */
 export async function withSession<T>(
   target: IpmiTarget,
   use: (session: IpmiSession) => Promise<T>,
   patience: Patience = DEFAULT_PATIENCE,
   signal?: AbortSignal,
+  raise: RaisePrivilege = 'first',
 ): Promise<T> {
   if (Buffer.byteLength(target.user) > 16) throw new IpmiFailure('setting', 'username is longer than 16 bytes');
   if (Buffer.byteLength(target.password) > 20) throw new IpmiFailure('setting', 'password is longer than 20 bytes');
@@ -57,21 +65,26 @@ export async function withSession<T>(
   try {
     const session = sessionOver(exchange, target, await login(exchange, target));
     try {
-      await session.request(NETFN.app, 0x3b, Buffer.from([PRIVILEGE[target.privilege]]), SET_PRIVILEGE);
+      if (raise === 'first') await session.raise();
       return await use(session);
     } finally {
-      await session.close();
+      session.close();
     }
   } finally {
     exchange.close();
   }
 }
 
-function sessionOver(exchange: Exchange, target: IpmiTarget, opened: Login): IpmiSession & { close(): Promise<void> } {
+function sessionOver(
+  exchange: Exchange,
+  target: IpmiTarget,
+  opened: Login,
+): IpmiSession & { raise(): Promise<void>; close(): void } {
   const { suite, keys } = opened;
   const bmcSession = opened.bmcSession.readUInt32LE(0);
   let packetSequence = 0;
   let requestSequence = 0;
+  let raised = false;
   /** Late answers to commands that are sent only once: looked for in whatever comes. */
   const watched: ((message: Buffer) => void)[] = [];
 
@@ -97,9 +110,15 @@ function sessionOver(exchange: Exchange, target: IpmiTarget, opened: Login): Ipm
     return read(plain);
   }
 
-  async function ask(netFn: number, command: number, data: Buffer, tries?: number): Promise<IpmiReply> {
+  async function ask(netFn: number, command: number, data: Buffer): Promise<IpmiReply> {
     const { packet, read } = begin(netFn, command, data);
-    return await exchange.ask(packet, (frame) => opening(frame, read), tries);
+    return await exchange.ask(packet, (frame) => opening(frame, read));
+  }
+
+  async function raise(): Promise<void> {
+    raised = true;
+    const reply = await ask(NETFN.app, 0x3b, Buffer.from([PRIVILEGE[target.privilege]]));
+    if (reply.completion !== 0) throw completionFailure(reply.completion, SET_PRIVILEGE);
   }
 
   function sendOnce(netFn: number, command: number, data: Buffer, what: string): SentOnce {
@@ -120,14 +139,17 @@ function sessionOver(exchange: Exchange, target: IpmiTarget, opened: Login): Ipm
 
   return {
     request: async (netFn, command, data, what) => {
-      const reply = await ask(netFn, command, data);
+      let reply = await ask(netFn, command, data);
+      if (reply.completion === PRIVILEGE_INSUFFICIENT && !raised) {
+        await raise();
+        reply = await ask(netFn, command, data);
+      }
       if (reply.completion === 0) return reply.data;
       throw completionFailure(reply.completion, what);
     },
     sendOnce,
-    close: async () => {
-      // The work is done or has failed already; an unanswered farewell changes neither.
-      await ask(NETFN.app, 0x3c, opened.bmcSession, 2).catch(() => undefined);
-    },
+    raise,
+    // The work is done or has failed already; an unanswered farewell changes neither.
+    close: () => exchange.farewell(begin(NETFN.app, 0x3c, opened.bmcSession).packet),
   };
 }

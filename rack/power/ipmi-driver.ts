@@ -9,7 +9,7 @@ import {
 } from '@ingot/protocols/ipmi/chassis.ts';
 import { DEFAULT_PATIENCE, type Patience } from '@ingot/protocols/ipmi/exchange.ts';
 import { IpmiFailure } from '@ingot/protocols/ipmi/failure.ts';
-import { type IpmiSession, withSession } from '@ingot/protocols/ipmi/session.ts';
+import { type IpmiSession, type RaisePrivilege, withSession } from '@ingot/protocols/ipmi/session.ts';
 import { type BootChoice, type Parameters, type PowerCall, type PowerDriver, PowerFailure } from './driver.ts';
 import { ipmiTarget } from './ipmi-target.ts';
 
@@ -20,7 +20,8 @@ export interface IpmiDriverOptions {
 }
 
 export function createIpmiDriver(options: IpmiDriverOptions): PowerDriver {
-  const inSession: InSession = (parameters, call, use) => runSession(parameters, call, options.patience, use);
+  const inSession: InSession = (parameters, call, use, raise = 'first') =>
+    runSession(parameters, call, options.patience, use, raise);
   const control = (session: IpmiSession, action: ChassisControl, call: PowerCall) =>
     controlNoted(session, action, options.control, call);
   return {
@@ -28,7 +29,12 @@ export function createIpmiDriver(options: IpmiDriverOptions): PowerDriver {
     retryWaitsMs: options.retryWaitsMs,
 
     query: (parameters, call) =>
-      inSession(parameters, call, async (session) => ((await chassisStatus(session)).on ? 'on' : 'off')),
+      inSession(
+        parameters,
+        call,
+        async (session) => ((await chassisStatus(session)).on ? 'on' : 'off'),
+        'when refused',
+      ),
 
     on: (parameters, boot, call) =>
       inSession(parameters, call, async (session) => {
@@ -53,7 +59,12 @@ export const ipmiDriver = createIpmiDriver({
   retryWaitsMs: [4000, 8000, 16_000, 32_000],
 });
 
-type InSession = <T>(parameters: Parameters, call: PowerCall, use: (session: IpmiSession) => Promise<T>) => Promise<T>;
+type InSession = <T>(
+  parameters: Parameters,
+  call: PowerCall,
+  use: (session: IpmiSession) => Promise<T>,
+  raise?: RaisePrivilege,
+) => Promise<T>;
 
 async function controlNoted(
   session: IpmiSession,
@@ -102,10 +113,11 @@ async function runSession<T>(
   call: PowerCall,
   patience: Patience,
   use: (session: IpmiSession) => Promise<T>,
+  raise: RaisePrivilege,
 ): Promise<T> {
   const target = await ipmiTarget(parameters);
   try {
-    return await withSession(target, use, patience, call.signal);
+    return await withSession(target, use, patience, call.signal, raise);
   } catch (error) {
     if (!(error instanceof IpmiFailure)) throw error;
     if (error.message !== 'k_g invalid' || target.kg === null) throw new PowerFailure(error.failure, error.message);
@@ -113,7 +125,7 @@ async function runSession<T>(
   // A K_g that was written down for a BMC that has none: nothing was sent yet, as the session did not stand.
   call.note('K_g was refused; trying without it');
   try {
-    return await withSession({ ...target, kg: null }, use, patience, call.signal);
+    return await withSession({ ...target, kg: null }, use, patience, call.signal, raise);
   } catch (error) {
     throw error instanceof IpmiFailure ? new PowerFailure(error.failure, error.message) : error;
   }

@@ -47,7 +47,8 @@ export async function openJournal(dir: string, now: () => number): Promise<Journ
       await writeDurably(dir, `${entry.id}.json`, JSON.stringify(full));
     },
     remove: async (id) => {
-      entries.delete(id);
+      // Queries leave no record, and there are many of them.
+      if (!entries.delete(id)) return;
       await rm(join(dir, `${id}.json`), { force: true });
     },
   };

@@ -1,13 +1,15 @@
+import { createSocket } from 'node:dgram';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PowerOutcome, PowerWork } from '@ingot/contract/rack.ts';
+import { CONTROL_PATIENCE } from '@ingot/protocols/ipmi/chassis.ts';
 import { type IpmiSim, startIpmiSim } from '@ingot/protocols/ipmi/ipmi-sim.ts';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createEvidenceQueue } from '../evidence/evidence.ts';
 import type { PowerDriver } from './driver.ts';
-import { ipmiDriver } from './ipmi-driver.ts';
+import { createIpmiDriver, ipmiDriver } from './ipmi-driver.ts';
 import { openJournal } from './journal.ts';
 import { createPowerWorker, type PowerWorker } from './worker.ts';
 
@@ -70,6 +72,28 @@ it('switches a machine on with the boot device armed, once for one id, and remem
   expect(next.unacknowledged()).toEqual([]);
   await expect.poll(() => readdir(dir)).toEqual([]);
   expect(await powerLog()).toEqual(['set power 1']);
+});
+
+it('a hall of silent BMCs keeps no other machine waiting', async () => {
+  const silent = createSocket('udp4');
+  await new Promise<void>((resolve) => silent.bind(0, '127.0.0.1', resolve));
+  const worker = await startWorker([
+    createIpmiDriver({
+      patience: { firstWaitMs: 30_000, tries: 1, deadlineMs: 30_000 },
+      control: CONTROL_PATIENCE,
+      retryWaitsMs: [0],
+    }),
+  ]);
+  const dead = { power_address: `127.0.0.1:${silent.address().port}`, power_user: 'x', power_pass: 'y' };
+  // Twice as many as there are places.
+  for (let id = 1; id <= 128; id++) worker.submit(work(id, 'query', { systemId: `dead${id}`, parameters: dead }));
+  worker.submit(work(200, 'query'));
+  try {
+    await expect.poll(() => reports, { timeout: 20_000 }).toEqual([[200, { ok: true, state: 'off' }]]);
+    expect(worker.running()).toBe(128);
+  } finally {
+    silent.close();
+  }
 });
 
 it('cycles, switches off softly, and writes no secret down', async () => {

@@ -36,6 +36,13 @@ export interface PowerWorkerOptions {
 }
 
 const CONCURRENCY = 64;
+/**
+ * Work that takes longer than this waits for something: a silent BMC, a machine that shuts down. It holds its place no
+ * more, so that a hall's dead BMCs keep nobody waiting.
+ */
+const LASTING_MS = 1000;
+/** With what lasts; each has a socket. */
+const MOST_ACTIVE = 2048;
 const WAITING_LIMIT = 10_000;
 /** A dead BMC takes 90 s of tries; soft-off may take its minute before. */
 const WORK_DEADLINE_MS = 300_000;
@@ -45,30 +52,49 @@ export function createPowerWorker(options: PowerWorkerOptions): PowerWorker {
   const drivers = new Map((options.drivers ?? DRIVERS).map((driver) => [driver.schema.name, driver]));
   const waiting: PowerWork[] = [];
   const active = new Map<number, { work: PowerWork; giveUp: AbortController; done: Promise<void> }>();
+  /** Machines of `active`. */
+  const busy = new Set<string>();
+  /** Of `active`: what has run so long that it no longer holds a place. */
+  const lasting = new Set<number>();
   const finished = new Map<number, PowerOutcome>();
   let stopped = false;
   for (const entry of journal.entries()) if (entry.outcome) finished.set(entry.id, entry.outcome);
 
   /** Never two sessions to one machine's BMC. */
-  const isBusy = (systemId: string) => [...active.values()].some(({ work }) => work.systemId === systemId);
+  const isBusy = (systemId: string) => busy.has(systemId);
+  const hasRoom = () => active.size - lasting.size < (options.concurrency ?? CONCURRENCY) && active.size < MOST_ACTIVE;
 
   function startSome(): void {
-    while (!stopped && active.size < (options.concurrency ?? CONCURRENCY)) {
+    while (!stopped && hasRoom()) {
       const next = waiting.findIndex((work) => !isBusy(work.systemId));
       const [work] = next < 0 ? [] : waiting.splice(next, 1);
       if (!work) return;
-      const giveUp = new AbortController();
-      const done = run(work, giveUp.signal)
-        .catch((error: unknown) => log.error({ err: error, work: work.id }, 'power work failed'))
-        .finally(() => {
-          active.delete(work.id);
-          startSome();
-        });
-      active.set(work.id, { work, giveUp, done });
+      start(work);
     }
   }
 
-  async function run(work: PowerWork, giveUp: AbortSignal): Promise<void> {
+  function start(work: PowerWork): void {
+    const giveUp = new AbortController();
+    const deadline = setTimeout(() => giveUp.abort(), WORK_DEADLINE_MS).unref();
+    const lasts = setTimeout(() => {
+      lasting.add(work.id);
+      startSome();
+    }, LASTING_MS).unref();
+    busy.add(work.systemId);
+    const done = run(work, giveUp.signal)
+      .catch((error: unknown) => log.error({ err: error, work: work.id }, 'power work failed'))
+      .finally(() => {
+        clearTimeout(deadline);
+        clearTimeout(lasts);
+        active.delete(work.id);
+        lasting.delete(work.id);
+        busy.delete(work.systemId);
+        startSome();
+      });
+    active.set(work.id, { work, giveUp, done });
+  }
+
+  async function run(work: PowerWork, signal: AbortSignal): Promise<void> {
     const started = performance.now();
     const written = { id: work.id, systemId: work.systemId, action: work.action, generation: work.generation };
     // A query changes nothing: it needs no record.
@@ -86,7 +112,6 @@ export function createPowerWorker(options: PowerWorkerOptions): PowerWorker {
       });
     if (resumeAt !== null) note(`taking up power ${work.action} again after a restart`);
     const driver = drivers.get(work.powerType);
-    const signal = AbortSignal.any([giveUp, AbortSignal.timeout(WORK_DEADLINE_MS)]);
     let step = resumeAt;
     const outcome: PowerOutcome =
       driver === undefined
@@ -113,11 +138,13 @@ export function createPowerWorker(options: PowerWorkerOptions): PowerWorker {
             },
           );
     // Given up because the rack stops: the region still has the work and sends it again.
-    if (stopped && !outcome.ok && giveUp.aborted) return;
+    if (stopped && !outcome.ok && signal.aborted) return;
     if (recorded) await journal.write({ ...written, step, outcome });
     const seconds = ((performance.now() - started) / 1000).toFixed(2);
     note(`power ${work.action}: ${outcome.ok ? outcome.state : outcome.message} (${seconds} s)`);
-    log.info({ work: work.id, machine: work.systemId, action: work.action, outcome, seconds }, 'power work done');
+    // A look that succeeded is no news: thousands come every few minutes.
+    const level = recorded || !outcome.ok ? 'info' : 'debug';
+    log[level]({ work: work.id, machine: work.systemId, action: work.action, outcome, seconds }, 'power work done');
     finished.set(work.id, outcome);
     options.report(work.id, outcome);
   }
