@@ -6,7 +6,6 @@ import { cliHands, type Hands } from '../hands.ts';
 import { provideImage } from '../images.ts';
 import * as job from '../main-job.ts';
 import { type Site, withSite } from '../site.ts';
-import { goldenDisk } from './golden-disk.ts';
 import { ownImage } from './own-image.ts';
 import { twoRacks } from './two-racks.ts';
 
@@ -32,7 +31,6 @@ export interface MetalStory {
 /** What no simulated machine can show, by name. Minutes each; not part of `npm test`. */
 export const METAL_STORIES: Record<string, MetalStory> = {
   'own-image': ownImage,
-  'golden-disk': goldenDisk,
   'two-racks': twoRacks,
 };
 
