@@ -1,9 +1,14 @@
+import { decide } from '@ingot/core/machine/decide.ts';
+import { Kysely, PostgresDialect } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { preparing } from '../store/prepared.ts';
+import type { Tables } from '../store/schema.ts';
 import { startTestCluster, type TestCluster } from '../testing/cluster.ts';
 import { type TestRegion, testRegion } from '../testing/region.ts';
 import { cleanUp } from './cleanup.ts';
 import { convergeOnce } from './converge.ts';
 import { createDeadlineSweep } from './deadlines.ts';
+import { createDoor } from './door.ts';
 import { pollPower } from './power-poll.ts';
 import { completePowerWork, queryPower } from './power-work.ts';
 import { RESULT_STATUS } from './result-status.ts';
@@ -288,4 +293,40 @@ test('clean-up keeps the twenty newest attempts of a machine with their evidence
   await cleanUp(deps);
   const kept = await deps.db.selectFrom('evidence').select('attempt_id').orderBy('attempt_id').execute();
   expect(kept.map((row) => row.attempt_id)).toEqual(Array.from({ length: 20 }, (_, index) => index + 6));
+});
+
+test('what only refers to a machine is written while a step of it is under way, and not after it', async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine({ hostname: 'calm-fox' });
+  let written = false;
+  await deps.door.apply(machine.systemId, { type: 'lock', actor: admin }, undefined, async () => {
+    // On a connection of its own; with the row's key locked it would wait for the step, which waits for it here.
+    await deps.db.insertInto('body_dirty').values({ machine_id: machine.id }).execute();
+    written = true;
+    return true;
+  });
+  expect(written).toBe(true);
+});
+
+test('a phase costs nine statements, transaction included', async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine({ hostname: 'calm-fox' });
+  await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
+  const { attempt } = await attemptOf(machine.systemId);
+  const asked: string[] = [];
+  const db = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool: preparing(deps.pool) }),
+    log: ({ query }) => {
+      asked.push(query.sql.trim().replace(/\s+/g, ' ').slice(0, 60));
+    },
+  });
+  const door = createDoor({ db, sealer: deps.sealer, decide, committed: () => undefined });
+  const evidence = { kind: 'agent.progress', text: 'x' };
+  const enter = (phase: `script:${string}`) =>
+    door.apply(machine.systemId, { type: 'phase', actor: agent, attemptId: attempt.id, phase, evidence });
+  // The first one withdraws the order to switch it on.
+  expect(await enter('script:first')).toMatchObject({ ok: true });
+  asked.length = 0;
+  expect(await enter('script:second')).toMatchObject({ ok: true });
+  expect(asked, asked.join('\n')).toHaveLength(9);
 });

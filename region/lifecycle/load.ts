@@ -19,10 +19,13 @@ export interface LoadedMachine {
   now: number;
 }
 
-/** The machine as core sees it; with `lock` its row stays ours until the transaction ends. Null when unknown. */
+/**
+ * The machine as core sees it; with `lock` its row stays ours until the transaction ends. Null when unknown. Its key is not
+ * locked: whoever only refers to the machine (events, marks, evidence) does not wait for a step of it, nor the other way.
+ */
 export async function loadMachine(db: Reader, systemId: string, lock: boolean): Promise<LoadedMachine | null> {
   const query = db.selectFrom('machines').selectAll().where('system_id', '=', systemId);
-  const row = await (lock ? query.forUpdate() : query).executeTakeFirst();
+  const row = await (lock ? query.forNoKeyUpdate() : query).executeTakeFirst();
   if (!row) return null;
   return (await aroundRows(db, [row]))[0] ?? null;
 }
@@ -42,7 +45,7 @@ export async function loadLocked(
     .selectAll()
     .where(sql<boolean>`system_id = ANY(${systemIds}::text[])`)
     .orderBy('id')
-    .forUpdate();
+    .forNoKeyUpdate();
   return await aroundRows(trx, await (wait ? query : query.skipLocked()).execute());
 }
 

@@ -40,7 +40,7 @@ export async function orderPower(
   order: PowerOrder,
 ): Promise<{ id: number; isNew: boolean } | null> {
   // The machine's row serialises orders for it, also between processes.
-  await trx.selectFrom('machines').select('id').where('id', '=', order.machineId).forUpdate().execute();
+  await trx.selectFrom('machines').select('id').where('id', '=', order.machineId).forNoKeyUpdate().execute();
   const open = await trx
     .selectFrom('rack_work')
     .select(['id', 'rack_id', 'state', 'generation', 'action'])
