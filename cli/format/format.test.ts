@@ -70,6 +70,8 @@ it('machines as a table', () => {
     "
   `);
   expect(machineTable([], plain)).toBe('No machines.\n');
+  // 4.8 GiB and 512 MiB were shown as 2 × 2.6 GiB.
+  expect(machineTable([machine({ diskCount: 2, storage: 5.3 * 2 ** 30 })], plain)).toMatch(/ {2}2, 5\.3 GiB {2}/);
 });
 
 it('a machine in one screen', () => {

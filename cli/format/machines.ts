@@ -17,11 +17,17 @@ export function machineTable(machines: readonly MachineView[], colours: Palette)
       machine.zone,
       machine.cpuCount === 0 ? '–' : String(machine.cpuCount),
       size(machine.memory * 2 ** 20),
-      machine.diskCount === 0 ? '–' : `${machine.diskCount} × ${size(machine.storage / machine.diskCount)}`,
+      disksOf(machine),
       machine.addresses[0] ?? '–',
       machine.tags.join(','),
     ]),
   );
+}
+
+/** Of several disks only the sum is known here: a mean would be the size of none of them. */
+function disksOf({ diskCount, storage }: MachineView): string {
+  if (diskCount === 0) return '–';
+  return diskCount === 1 ? `1 × ${size(storage)}` : `${diskCount}, ${size(storage)}`;
 }
 
 export function paintStatus(machine: MachineView, colours: Palette): string {
