@@ -13,8 +13,6 @@ import { twoRacks } from './two-racks.ts';
 export interface Scene extends Site {
   story: job.Story;
   hands: Hands;
-  /** Builds the deployment image and registers it; `story.imageName` names it. */
-  provideDeployImage(): Promise<void>;
   /** `ingot ARGUMENTS…` as a person types it; what it printed. Throws when it fails. */
   ingotCommand(...argv: string[]): Promise<string>;
   cache: string;
@@ -66,9 +64,6 @@ export async function tellMetalStory({ wish, tell }: MetalStory, options: MetalO
       ...site,
       story,
       hands,
-      provideDeployImage: async () => {
-        story.imageName = await provideImage(ingot.api, 'deploy', images);
-      },
       ingotCommand: (...argv) => command(ingot.cli(argv), COMMAND_LIMIT_MS),
       cache,
       checkout,
