@@ -13,24 +13,23 @@ export interface Screen {
 export function openScreen(stream: WriteStream | NodeJS.WriteStream): Screen {
   const interactive = stream.isTTY === true;
   let block = 0;
-  const wipe = () => {
-    // Up by the block's height, then clear to the end of the screen.
-    if (block > 0) stream.write(`\u001b[${block}A\u001b[0J`);
-    block = 0;
-  };
+  const up = () => (block > 0 ? `\u001b[${block}A\r` : '');
   return {
     interactive,
-    width: stream.columns ?? 120,
+    // Asked anew each time: a window may be resized.
+    get width() {
+      return stream.columns || 120;
+    },
     say: (line) => {
-      if (interactive) wipe();
-      stream.write(`${line}\n`);
+      stream.write(interactive ? `${up()}\u001b[0J${line}\n` : `${line}\n`);
+      block = 0;
     },
     live: (lines) => {
       if (!interactive) return;
-      wipe();
       // A block higher than the screen cannot be taken back.
-      const shown = lines.slice(0, Math.max(1, (stream.rows ?? 24) - 2));
-      stream.write(shown.map((line) => `${line}\n`).join(''));
+      const shown = lines.slice(0, Math.max(1, (stream.rows || 24) - 2));
+      // In one piece, and each line is cleared behind its new text, not before it: nothing is dark in between.
+      stream.write(`${up()}${shown.map((line) => `${line}\u001b[0K\n`).join('')}\u001b[0J`);
       block = shown.length;
     },
   };

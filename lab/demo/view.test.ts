@@ -50,5 +50,15 @@ test('says per machine what runs since when, with a bar by bytes', () => {
 
 test('a machine that is not known yet has one line, and no line is wider than the terminal', () => {
   const unknown: Row = { name: 'birch', firmware: 'UEFI', doing: 'switched on', since: start, machine: null };
-  expect(paint([unknown], start + 3000, 40)).toEqual(['birch (UEFI)  not known to Ingot yet  ·…']);
+  expect(paint([unknown], start + 3000, 40)).toEqual(['birch (UEFI)  not known to Ingot y… 0:03']);
+});
+
+test('sixty columns keep what moves: the elapsed and the typical time; a bar that does not fit is left out', () => {
+  const rows = [
+    row([phase({ name: 'step:image', typicalSeconds: 28, bytesDone: 67_000_000, bytesTotal: 134_000_000 })]),
+  ];
+  expect(paint(rows, start + 65_000, 60)).toEqual([
+    'amber (BIOS)  calm-otter is Deploying  ·  deploying 1:05',
+    '  ▸ deploy step:image                65.0 s of about 28',
+  ]);
 });

@@ -16,22 +16,35 @@ const BAR = 20;
 /** The lines for all machines at `nowMs`; no line longer than `width`. */
 export function paint(rows: Row[], nowMs: number, width: number): string[] {
   return rows
-    .flatMap((row) => [headline(row, nowMs), ...(row.machine?.attempt ? phaseLines(row.machine.attempt, nowMs) : [])])
-    .map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line));
+    .flatMap((row) => [
+      headline(row, nowMs, width),
+      ...(row.machine?.attempt ? phaseLines(row.machine.attempt, nowMs, width) : []),
+    ])
+    .map((line) => cut(line, width));
 }
 
-function headline(row: Row, nowMs: number): string {
+const cut = (line: string, width: number): string => (line.length > width ? `${line.slice(0, width - 1)}…` : line);
+
+/** The elapsed time is what moves: where the line is too narrow, the words before it give way. */
+function headline(row: Row, nowMs: number, width: number): string {
   const known = row.machine ? `${row.machine.hostname} is ${row.machine.statusName}` : 'not known to Ingot yet';
-  return `${row.name} (${row.firmware})  ${known}  ·  ${row.doing} ${clock((nowMs - row.since) / 1000)}`;
+  const elapsed = clock((nowMs - row.since) / 1000);
+  return `${cut(`${row.name} (${row.firmware})  ${known}  ·  ${row.doing}`, width - elapsed.length - 1)} ${elapsed}`;
 }
 
-function phaseLines(attempt: AttemptView, nowMs: number): string[] {
+function phaseLines(attempt: AttemptView, nowMs: number, width: number): string[] {
+  // What a phase is called may take what its time and "of about 100" leave.
+  const name = Math.max(8, Math.min(34, width - 30));
   return attempt.phases.slice(-SHOWN_PHASES).map((phase) => {
     const ended = phase.endedAt !== null;
     const seconds = ended ? phase.seconds : Math.max(0, (nowMs - Date.parse(phase.startedAt)) / 1000);
     const typical = phase.typicalSeconds === null ? '' : ` of about ${Math.round(phase.typicalSeconds)}`;
     const mark = ended ? '✓' : '▸';
-    return `  ${mark} ${`${attempt.kind} ${phase.name}`.padEnd(34)} ${seconds.toFixed(1).padStart(6)} s${ended ? '' : typical}${transfer(phase, seconds)}`;
+    const time = `${seconds.toFixed(1).padStart(6)} s${ended ? '' : typical}`;
+    const line = `  ${mark} ${cut(`${attempt.kind} ${phase.name}`, name).padEnd(name)} ${time}`;
+    const more = transfer(phase, seconds);
+    // Half a bar says nothing.
+    return line.length + more.length > width ? line : line + more;
   });
 }
 
