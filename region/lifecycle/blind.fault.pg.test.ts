@@ -20,13 +20,24 @@ const MINUTE = 60_000;
 
 /** A machine whose DHCP request is overdue since `lateMs`. */
 async function overdue(lateMs: number): Promise<string> {
+  const systemId = await beingSwitchedOn();
+  const state = await region.deps.door.load(systemId);
+  const order = { attemptId: state?.attempt?.id ?? null, generation: state?.generation ?? -1 };
+  const actor = { kind: 'system' } as const;
+  await region.deps.door.apply(systemId, { type: 'power-result', actor, ...order, outcome: { ok: true, state: 'on' } });
+  await makeLate(systemId, lateMs);
+  return systemId;
+}
+
+async function beingSwitchedOn(): Promise<string> {
   const { deps, admin } = region;
   const { systemId } = await region.machine();
   expect(await deps.door.apply(systemId, { type: 'commission', actor: admin })).toMatchObject({ ok: true });
-  const state = await deps.door.load(systemId);
-  const order = { attemptId: state?.attempt?.id ?? null, generation: state?.generation ?? -1 };
-  const actor = { kind: 'system' } as const;
-  await deps.door.apply(systemId, { type: 'power-result', actor, ...order, outcome: { ok: true, state: 'on' } });
+  return systemId;
+}
+
+async function makeLate(systemId: string, lateMs: number): Promise<void> {
+  const { deps } = region;
   const deadline = new Date(Date.now() - lateMs);
   const { attempt } = (await deps.door.load(systemId)) ?? {};
   await deps.db
@@ -35,7 +46,6 @@ async function overdue(lateMs: number): Promise<string> {
     .where('id', '=', attempt?.id ?? -1)
     .execute();
   await deps.db.updateTable('machines').set({ waiting_deadline: deadline }).where('system_id', '=', systemId).execute();
-  return systemId;
 }
 
 async function failureAfterSweep(systemId: string): Promise<string | null> {
@@ -72,4 +82,45 @@ test('silence of a machine whose rack is away does not fail its work', async () 
   const given = await overdue(61 * MINUTE);
   await link('1 hour', '2 minutes');
   expect(await failureAfterSweep(given), 'after an hour').toBe('stuck.dhcp');
+});
+
+/**
+ * @fault The rack's link is cut for five minutes before the rack has heard that it shall switch a machine on.
+ * @sees The machine waits for its power, and is not failed for it.
+ * @ends The rack is told when it is back. Had no rack been there to be told, the attempt ends with stuck.power.
+ */
+test('an order that lies with a rack that is away does not fail for its deadline', async () => {
+  const { db } = region.deps;
+  await region.rack();
+  const systemId = await beingSwitchedOn();
+  const state = await region.deps.door.load(systemId);
+  const attemptId = state?.attempt?.id ?? -1;
+  await makeLate(systemId, 5 * MINUTE);
+  const { id: machineId } = await db
+    .selectFrom('machines')
+    .select('id')
+    .where('system_id', '=', systemId)
+    .executeTakeFirstOrThrow();
+  const { rack_id: rackId } = await db.selectFrom('rack_links').select('rack_id').executeTakeFirstOrThrow();
+  await db
+    .insertInto('rack_work')
+    .values({
+      rack_id: rackId,
+      machine_id: machineId,
+      attempt_id: attemptId,
+      generation: state?.generation ?? 0,
+      action: 'on',
+    })
+    .execute();
+  await link('1 hour', '2 minutes');
+  expect(await failureAfterSweep(systemId), 'a rack that is away').toBeNull();
+  await link('30 s');
+  expect(await failureAfterSweep(systemId), 'a rack that is being told').toBeNull();
+  await link('2 minutes');
+  expect(await failureAfterSweep(systemId), 'a rack that does not do it').toBe('stuck.power');
+
+  const unheard = await beingSwitchedOn();
+  await makeLate(unheard, MINUTE);
+  await db.deleteFrom('rack_links').execute();
+  expect(await failureAfterSweep(unheard), 'no rack was ever told').toBe('stuck.power');
 });

@@ -7,19 +7,27 @@ const BATCH = 50;
 const REST_MS = 60_000;
 /** A rack that has just come back first tells what it saw while it was away. */
 const SETTLED_SECONDS = 5;
+/** And carries out the orders that waited for it: as long as a BMC may take, and many of them at once. */
+const ORDERS_SECONDS = 60;
 /** After this long without its rack a machine is given up on what is known. */
 const BLIND_HOURS = 1;
 
+/** A link that is there, and has been for so many seconds. `l` is the link. */
+const isSettled = (seconds: number) =>
+  sql<boolean>`(l.heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS}) AND l.since < now() - make_interval(secs => ${seconds}))`;
+
 /**
  * Past its power phase a machine is seen through its rack alone. While that one is away, or has come back a moment ago (the
- * region was away, the link was cut), silence says nothing about the machine. `a` is the attempt, `m` the machine.
+ * region was away, the link was cut), silence says nothing about the machine. Nor does it in the power phase while an order
+ * lies with a rack that is away; where no rack was there to take one, that is what is wrong. `a` is the attempt, `m` the machine.
  */
-const blind = sql<boolean>`(a.id IS NOT NULL AND a.phase <> 'power' AND a.deadline > now() - make_interval(hours => ${BLIND_HOURS})
-  AND NOT EXISTS (SELECT 1 FROM rack_links l
-    WHERE l.heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS})
-      AND l.since < now() - make_interval(secs => ${SETTLED_SECONDS})
+const blind = sql<boolean>`(a.id IS NOT NULL AND a.deadline > now() - make_interval(hours => ${BLIND_HOURS})
+  AND CASE WHEN a.phase = 'power' THEN EXISTS (SELECT 1 FROM rack_work w
+      WHERE w.machine_id = m.id AND w.attempt_id = a.id AND w.state <> 'done' AND w.action <> 'query'
+        AND NOT EXISTS (SELECT 1 FROM rack_links l WHERE l.rack_id = w.rack_id AND ${isSettled(ORDERS_SECONDS)}))
+    ELSE NOT EXISTS (SELECT 1 FROM rack_links l WHERE ${isSettled(SETTLED_SECONDS)}
       AND l.rack_id = coalesce((SELECT v.primary_rack FROM interfaces i JOIN vlans v ON v.id = i.vlan_id
-        WHERE i.id = m.boot_interface_id), l.rack_id)))`;
+        WHERE i.id = m.boot_interface_id), l.rack_id)) END)`;
 
 type Deps = Pick<RegionDeps, 'db' | 'door' | 'log'>;
 

@@ -31,7 +31,7 @@ test('machines live their lives while everything around them is killed', { timeo
   const lives = await Promise.all(site.machines.map((machine) => bringIn(site, machine)));
   const killed = { agents: 0 };
   const storm = startStorm({
-    kinds: [...siteBlows(site, dice), agentBlow(site.machines, killed)],
+    kinds: [...siteBlows(site, dice), agentBlow(site.machines, dice, killed, LIFECYCLES)],
     dice,
     betweenMs: [500, 5000],
     most: 4 + LIFECYCLES,

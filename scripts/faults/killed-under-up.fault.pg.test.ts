@@ -101,7 +101,7 @@ test('machines live their lives while region, rack, PostgreSQL and agents are ki
       kill9('rack', () => pidsOf('rack.mjs'), kills),
       kill9('region', () => pidsOf('region.mjs'), kills),
       kill9('postgres', pidOfPostgres, kills),
-      agentBlow(machines, agents),
+      agentBlow(machines, dice, agents, 2 * MOST_KILLS),
     ],
     dice,
     betweenMs: [1000, 6000],

@@ -103,12 +103,21 @@ export function siteBlows(site: FaultSite, dice: Dice): Blow[] {
   ];
 }
 
-/** kill -9 of the agent of every machine that has one at the moment; systemd starts it again a second later. */
-export function agentBlow(machines: readonly { killAgent(): boolean }[], count: { agents: number }): Blow {
+/** Of the agents that run at the moment so many are killed; none of them would come to an end if all were, again and again. */
+const AGENT_SHARE = 0.25;
+
+/** kill -9 of some agents, as the dice say; systemd starts them again a second later, and they begin their task anew. */
+export function agentBlow(
+  machines: readonly { killAgent(): boolean }[],
+  dice: Dice,
+  count: { agents: number },
+  most: number,
+): Blow {
   return {
     name: 'agents',
+    most,
     async strike() {
-      count.agents += machines.filter((machine) => machine.killAgent()).length;
+      for (const machine of machines) if (dice.next() < AGENT_SHARE && machine.killAgent()) count.agents += 1;
     },
   };
 }
