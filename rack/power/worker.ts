@@ -35,7 +35,8 @@ export interface PowerWorkerOptions {
   softOffMs?: number;
 }
 
-const CONCURRENCY = 64;
+/** A session is seven round trips and BMCs take their time over each: places are cheap, waiting in line is not. */
+const CONCURRENCY = 256;
 /**
  * Work that takes longer than this waits for something: a silent BMC, a machine that shuts down. It holds its place no
  * more, so that a hall's dead BMCs keep nobody waiting.
