@@ -129,7 +129,12 @@ export async function installModules(say) {
   if ((await readFile(stamp, 'utf8').catch(() => '')) === hash) return;
   if (!(await modulesMatchLock(JSON.parse(text)))) {
     say('npm packages', 'npm ci');
-    if ((await run(['npm', 'ci', '--no-audit', '--no-fund'], { quiet: true })) !== 0) throw new Error('npm ci failed');
+    const code = await run(['npm', 'ci', '--no-audit', '--no-fund'], { quiet: true });
+    if (code !== 0) {
+      throw new Error(
+        `npm ci failed with code ${code}, npm's reason is above: mend it (for a proxy or an own certificate authority: npm config set proxy URL, NODE_EXTRA_CA_CERTS=FILE), then run: npm ci`,
+      );
+    }
   }
   await writeFile(stamp, hash);
 }

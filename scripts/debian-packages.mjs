@@ -137,13 +137,19 @@ export async function installPackages(packages, report) {
     }
     await aptInstall(packages, report);
     for (const unit of UNITS) {
-      if (!before.has(unit) && (await unitExists(unit))) await output('systemctl', ['disable', '--quiet', unit]);
+      if (!before.has(unit) && (await unitExists(unit))) await disable(unit);
     }
   } finally {
     await rm(POLICY, { force: true });
     await putBack(POLICY, POLICY_SAVED);
     await putBack(CREATE_CLUSTER, CREATE_CLUSTER_SAVED);
   }
+}
+
+/** A host without systemctl (a chroot, a container, another init) has Debian's own tool, which knows systemd's links too. */
+async function disable(unit) {
+  const { ok } = await output('systemctl', ['disable', '--quiet', unit]);
+  if (!ok) await output('update-rc.d', [unit.replace('.service', ''), 'disable']);
 }
 
 async function unitExists(unit) {

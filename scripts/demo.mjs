@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // `npm run demo [-- --once] [-- --json] [-- --port N]`: prepares this host, then plays the main job in the lab.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { bootstrap, bootstrapWithoutRoot, cacheFolder, ensureNode, HostError, root } from './bootstrap.mjs';
@@ -25,6 +26,16 @@ function progress() {
   };
 }
 
+/** A demo that was killed still holds its port: it has to go before ports are looked at. */
+async function clearLeftovers(say) {
+  const lab = path.join(root, 'dist/lab.mjs');
+  if (!existsSync(lab)) return;
+  const said = await new Promise((resolve) => {
+    execFile(process.execPath, [lab, 'clean'], { timeout: 60_000 }, (_, stdout) => resolve(String(stdout).trim()));
+  });
+  if (said.startsWith('removed')) say('cleaning up after a demo that did not end', said);
+}
+
 async function main() {
   await ensureNode();
   const args = process.argv.slice(2);
@@ -33,8 +44,10 @@ async function main() {
   const started = performance.now();
   const line = progress();
   const isRoot = process.getuid() === 0;
-  if (isRoot) await bootstrap({ tests: false, ports: [port], cache: cacheFolder(), say: line.say });
-  else {
+  if (isRoot) {
+    await clearLeftovers(line.say);
+    await bootstrap({ tests: false, ports: [port], cache: cacheFolder(), say: line.say });
+  } else {
     process.stderr.write('not root: simulated machines play the story; sudo npm run demo plays it on virtual ones\n');
     await bootstrapWithoutRoot({ ports: [port], say: line.say });
   }
