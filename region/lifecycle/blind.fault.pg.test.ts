@@ -42,7 +42,7 @@ async function makeLate(systemId: string, lateMs: number): Promise<void> {
   const { attempt } = (await deps.door.load(systemId)) ?? {};
   await deps.db
     .updateTable('attempts')
-    .set({ deadline })
+    .set({ deadline, started: new Date(deadline.getTime() - 5 * MINUTE) })
     .where('id', '=', attempt?.id ?? -1)
     .execute();
   await deps.db.updateTable('machines').set({ waiting_deadline: deadline }).where('system_id', '=', systemId).execute();

@@ -16,6 +16,9 @@ const BLIND_HOURS = 1;
 const isSettled = (seconds: number) =>
   sql<boolean>`(l.heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS}) AND l.since < now() - make_interval(secs => ${seconds}))`;
 
+/** A link that was there all the time of the attempt: nothing waited for it. */
+const hasStayed = sql<boolean>`(l.heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS}) AND l.since < a.started)`;
+
 /**
  * Past its power phase a machine is seen through its rack alone. While that one is away, or has come back a moment ago (the
  * region was away, the link was cut), silence says nothing about the machine. Nor does it in the power phase while an order
@@ -24,7 +27,8 @@ const isSettled = (seconds: number) =>
 const blind = sql<boolean>`(a.id IS NOT NULL AND a.deadline > now() - make_interval(hours => ${BLIND_HOURS})
   AND CASE WHEN a.phase = 'power' THEN EXISTS (SELECT 1 FROM rack_work w
       WHERE w.machine_id = m.id AND w.attempt_id = a.id AND w.state <> 'done' AND w.action <> 'query'
-        AND NOT EXISTS (SELECT 1 FROM rack_links l WHERE l.rack_id = w.rack_id AND ${isSettled(ORDERS_SECONDS)}))
+        AND NOT EXISTS (SELECT 1 FROM rack_links l WHERE l.rack_id = w.rack_id
+          AND (${isSettled(ORDERS_SECONDS)} OR ${hasStayed})))
     ELSE NOT EXISTS (SELECT 1 FROM rack_links l WHERE ${isSettled(SETTLED_SECONDS)}
       AND l.rack_id = coalesce((SELECT v.primary_rack FROM interfaces i JOIN vlans v ON v.id = i.vlan_id
         WHERE i.id = m.boot_interface_id), l.rack_id)) END)`;
