@@ -48,7 +48,7 @@ export function statementNames(): StatementNames {
 
 /**
  * The pool for Kysely, with statements that come often prepared: each connection has the server parse and plan them once
- * instead of every time, which is half of what a short one costs it. A connection whose plans a migration of another
+ * instead of every time, which is more than half of what a short one costs it. A connection whose plans a migration of another
  * region process made invalid is closed after the statement that met it.
  */
 export function preparing(pool: pg.Pool, names: StatementNames = statementNames()): PostgresPool {
