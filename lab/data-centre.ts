@@ -7,15 +7,7 @@ import { chassisScript, QMP_TALK } from './machine/chassis.ts';
 import { type MachineFiles, OVMF, qemuArguments } from './machine/qemu.ts';
 import { equip, MachineSpec, type MachineWish } from './machine/spec.ts';
 import { addressPlan, randomPrefix } from './network/address-plan.ts';
-import {
-  createNamespaces,
-  createRackNamespace,
-  inNamespace,
-  killNamespace,
-  RACK_INTERFACE,
-  routerCommand,
-  tapName,
-} from './network/namespaces.ts';
+import { createNamespaces, inNamespace, RACK_INTERFACE, routerCommand, tapName } from './network/namespaces.ts';
 import { command, startDaemon, tryCommand } from './run/command.ts';
 import { checkoutId, type Ledger, openLedger } from './run/ledger.ts';
 import { waitFor } from './run/wait.ts';
@@ -50,26 +42,14 @@ export interface Lab {
   isOn(name: string): Promise<boolean>;
   /** The argv that runs a program where the rack stands. */
   rackCommand(argv: string[]): string[];
-  /** A place for a second rack on the same network, with nothing in it yet. Once a lab. */
-  addRackPlace(): Promise<RackPlace>;
-  /** The host of the first rack loses its power: all its processes are killed, and stay away. */
-  killRackHost(): Promise<void>;
   /** Writes an OpenSSH configuration that reaches the lab's network from outside it. */
   sshConfig(file: string, identityFile: string, user: string, hosts: Record<string, string>): Promise<void>;
   diskImage(name: string): string;
-  spareImage(name: string): string;
   serialLog(name: string): string;
   bmcLog(name: string): string;
   powerCalls(name: string): Promise<PowerCall[]>;
   /** Ends everything this lab started and removes its namespaces. Files in the state folder stay. */
   stop(): Promise<void>;
-}
-
-/** Where a rack stands. */
-export interface RackPlace {
-  address: string;
-  interface: string;
-  command(argv: string[]): string[];
 }
 
 export interface LabOptions {
@@ -89,7 +69,6 @@ function machineFiles(stateDir: string, name: string): MachineFiles {
   const at = (file: string) => path.join(machineFolder(stateDir, name), file);
   return {
     disk: at('disk.raw'),
-    spare: at('spare.raw'),
     serialLog: at('serial.log'),
     qmpSocket: at('qmp.sock'),
     pidFile: at('qemu.pid'),
@@ -158,10 +137,6 @@ async function install(
   await mkdir(path.join(folder, 'bmc-state'), { recursive: true });
   await (await open(files.disk, 'w')).close();
   await truncate(files.disk, machine.diskMiB * 1024 * 1024);
-  if (machine.spareMiB > 0) {
-    await (await open(files.spare, 'w')).close();
-    await truncate(files.spare, machine.spareMiB * 1024 * 1024);
-  }
   if (machine.firmware === 'uefi') await copyFile(OVMF.variables, files.firmwareVariables);
   const kcsPort = 9100 + index;
   const scripts = { chassis: path.join(folder, 'chassis.sh'), lan: path.join(folder, 'lan.sh') };
@@ -229,17 +204,6 @@ function operate(stateDir: string, description: LabDescription, ledger: Ledger):
     },
     isOn: async (name) => (await chassis(name, 'get', 'power')).includes('power:1'),
     rackCommand: (argv) => inNamespace(rack, argv),
-    addRackPlace: async () => {
-      const second = `${rack}2`;
-      await ledger.addNamespace(second);
-      await createRackNamespace(fabric, second, `${plan.secondRack}/${plan.prefixLength}`);
-      return {
-        address: plan.secondRack,
-        interface: RACK_INTERFACE,
-        command: (argv) => inNamespace(second, argv),
-      };
-    },
-    killRackHost: () => killNamespace(rack),
     sshConfig: async (file, identityFile, user, hosts) => {
       const text = Object.entries(hosts).map(
         ([name, address]) => `Host ${name}
@@ -256,7 +220,6 @@ function operate(stateDir: string, description: LabDescription, ledger: Ledger):
       await writeFile(file, text.join('\n'), { mode: 0o600 });
     },
     diskImage: (name) => machineFiles(stateDir, name).disk,
-    spareImage: (name) => machineFiles(stateDir, name).spare,
     serialLog: (name) => machineFiles(stateDir, name).serialLog,
     bmcLog: (name) => path.join(machineFolder(stateDir, name), 'bmc.log'),
     powerCalls: async (name) => {

@@ -2,8 +2,6 @@ import type { MachineSpec } from './spec.ts';
 
 export interface MachineFiles {
   disk: string;
-  /** Only where the machine has a second disk. */
-  spare: string;
   serialLog: string;
   qmpSocket: string;
   pidFile: string;
@@ -37,11 +35,6 @@ export function qemuArguments(spec: MachineSpec, files: MachineFiles, tap: strin
         ]
       : [];
   const disk = spec.diskBus === 'nvme' ? 'nvme' : 'virtio-blk-pci';
-  // No boot order for it: nothing is ever started from the second disk.
-  const spare =
-    spec.spareMiB === 0
-      ? []
-      : ['-drive', driveOf('drive1', files.spare), '-device', 'virtio-blk-pci,id=disk1,drive=drive1,serial=SPARE'];
   // With an empty ROM the firmware's own PXE client has to fetch our boot program by TFTP; QEMU's iPXE ROM would hide it.
   const nicRom = spec.firmware === 'uefi' ? ',romfile=' : '';
   return [
@@ -74,10 +67,9 @@ export function qemuArguments(spec: MachineSpec, files: MachineFiles, tap: strin
     '-device',
     `virtio-net-pci,id=nic0,netdev=net0,mac=${spec.mac},bootindex=$NIC_BOOT${nicRom}`,
     '-drive',
-    driveOf('drive0', files.disk),
+    `if=none,id=drive0,file=${files.disk},format=raw,cache=unsafe,discard=unmap,detect-zeroes=unmap`,
     '-device',
     `${disk},id=disk0,drive=drive0,serial=${spec.diskSerial},bootindex=$DISK_BOOT`,
-    ...spare,
     '-device',
     'virtio-rng-pci',
     '-chardev',
@@ -96,8 +88,4 @@ export function qemuArguments(spec: MachineSpec, files: MachineFiles, tap: strin
     files.pidFile,
     '-daemonize',
   ];
-}
-
-function driveOf(id: string, file: string): string {
-  return `if=none,id=${id},file=${file},format=raw,cache=unsafe,discard=unmap,detect-zeroes=unmap`;
 }

@@ -18,8 +18,6 @@ export const MachineSpec = z.strictObject({
   diskSerial: z.string().max(20),
   /** What the system disk hangs on. */
   diskBus: z.enum(['virtio', 'nvme']),
-  /** A second, virtio disk of this size; 0: none. */
-  spareMiB: z.number().int().min(0),
 });
 export type MachineSpec = z.infer<typeof MachineSpec>;
 
@@ -45,7 +43,6 @@ export function equip(wish: MachineWish): MachineSpec {
     mac: `52:54:00:${tail}`,
     diskSerial: `D${randomBytes(6).toString('hex').toUpperCase()}`,
     diskBus: 'virtio',
-    spareMiB: 0,
     ...wish,
   };
 }
