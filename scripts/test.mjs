@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // `npm test`: everything that is checked, in one run, and a plain closing line "N passed, N failed".
 // `-- --fast` leaves out the QEMU story. Exit 1 when anything failed, 2 when the host has to be changed first.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { bootstrap, cacheFolder, ensureNode, HostError, root, run } from './bootstrap.mjs';
@@ -25,23 +25,34 @@ async function check(name, argv) {
 
 const bin = (name) => path.join(root, 'node_modules/.bin', name);
 
-/** Runs vitest projects and adds up their tests one by one; a file that could not even start counts as one failure. */
-async function tests(name, projects, folder) {
-  const report = path.join(folder, `${projects.join('-')}.json`);
+/**
+ * Runs a vitest project and adds up its tests one by one; a file that could not even start counts as one failure. What runs `aside`,
+ * while others run, says everything at its end.
+ */
+async function tests(name, project, folder, { aside = false } = {}) {
+  const report = path.join(folder, `${project}.json`);
   const started = performance.now();
-  console.log(`\n== ${name}`);
+  console.log(`\n== ${name}${aside ? ', beside what follows' : ''}`);
+  const log = path.join(folder, `${project}.log`);
+  const output = aside ? await open(log, 'w') : null;
+  const stdio = output === null ? 'inherit' : ['ignore', output.fd, output.fd];
   const code = await run(
     [
       bin('vitest'),
       'run',
-      ...projects.flatMap((project) => ['--project', project]),
+      '--project',
+      project,
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${report}`,
     ],
-    { spawn: { stdio: 'inherit' } },
+    { spawn: { stdio } },
   );
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  if (output !== null) {
+    await output.close();
+    console.log(`\n== ${name}, as it went:\n${await readFile(log, 'utf8')}`);
+  }
   let result = null;
   try {
     result = JSON.parse(await readFile(report, 'utf8'));
@@ -90,11 +101,13 @@ async function main() {
   try {
     await check('style and format', [bin('biome'), 'check', '.']);
     await check('types', [bin('tsc'), '-b']);
-    await tests('unit and property tests', ['unit'], folder);
-    await tests('integration tests on PostgreSQL', ['pg'], folder);
-    await tests('integration tests as root', ['root'], folder);
-    await tests('the console and the tutorial against simulated machines', ['web'], folder);
-    if (!fast) await tests('the main job in QEMU', ['story'], folder);
+    await tests('unit and property tests', 'unit', folder);
+    // One emulated machine at a time leaves a second processor free.
+    const story = fast ? null : tests('the main job in QEMU', 'story', folder, { aside: true });
+    await tests('integration tests on PostgreSQL', 'pg', folder);
+    await tests('integration tests as root', 'root', folder);
+    await tests('the console and the tutorial against simulated machines', 'web', folder);
+    await story;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
