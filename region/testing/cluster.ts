@@ -49,7 +49,8 @@ export async function startTestCluster(): Promise<TestCluster> {
       for (const database of opened) await database.db.destroy();
       await admin.end().catch(() => undefined);
       await cluster.stop();
-      await rm(stateDir, { recursive: true, force: true });
+      // Processes of a server that a test killed may write for a moment longer.
+      await rm(stateDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
   };
 }
