@@ -5,7 +5,10 @@ import { KeysPage } from './keys/keys-page.tsx';
 import { LoginPage } from './login/login-page.tsx';
 import { ActionPanel } from './machine/action-panel.tsx';
 import { MachinePage } from './machine/machine-page.tsx';
+import { PowerPanel } from './machine/power-panel.tsx';
 import { MachinesPage } from './machines/machines-page.tsx';
+import { DhcpPanel } from './network/dhcp-panel.tsx';
+import { NetworksPage } from './network/networks-page.tsx';
 import { NotFound } from './shell/not-found.tsx';
 import { Shell } from './shell/shell.tsx';
 
@@ -73,9 +76,17 @@ const machine = createRoute({
 /** Forms over the machine page are routes: back closes them, reload keeps them, a link shares them. */
 const action = createRoute({ getParentRoute: () => machine, path: 'do/$action', component: ActionPanel });
 
+const power = createRoute({ getParentRoute: () => machine, path: 'power', component: PowerPanel });
+
+const networks = createRoute({ getParentRoute: () => shell, path: '/networks', component: NetworksPage });
+const dhcp = createRoute({ getParentRoute: () => networks, path: '$subnet/dhcp', component: DhcpPanel });
+
 const keys = createRoute({ getParentRoute: () => shell, path: '/keys', component: KeysPage });
 
-const tree = root.addChildren([login, shell.addChildren([home, machines, machine.addChildren([action]), keys])]);
+const tree = root.addChildren([
+  login,
+  shell.addChildren([home, machines, machine.addChildren([action, power]), networks.addChildren([dhcp]), keys]),
+]);
 
 export const router = createRouter({ routeTree: tree, defaultPreload: false, scrollRestoration: true });
 

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Explain, MachineDetail } from '@ingot/contract/native.ts';
 import { waitFor } from '@ingot/lab/run/wait.ts';
 import type { SimulatedMachine } from '@ingot/lab/sim/machine.ts';
+import { SIMULATED_NETWORK } from '@ingot/lab/sim/rack.ts';
 import { type SimulatedSite, startSimulatedSite } from '@ingot/lab/sim/site.ts';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -312,6 +313,76 @@ describe('a machine', () => {
   });
 });
 
+describe('power settings', () => {
+  test('are asked for as the power type says; what is wrong stands beside its field; no secret is shown', async () => {
+    await tab('Summary');
+    await page.getByRole('link', { name: 'Power settings' }).click();
+    const form = page.getByRole('dialog', { name: 'Power settings' });
+    await form.waitFor();
+    await form.getByRole('combobox', { name: 'Power type' }).click();
+    await page.getByRole('option', { name: 'IPMI', exact: true }).click();
+    const address = form.getByRole('textbox', { name: 'IP address' });
+    await address.fill('');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await expect.poll(() => address.getAttribute('aria-invalid')).toBe('true');
+    await form.getByText(/needs it \(IP address\)/).waitFor();
+    await shot('power-refused');
+    expect(await violations(page)).toEqual([]);
+    await address.fill('127.0.0.77');
+    await form.getByRole('textbox', { name: 'Power password' }).fill('not-to-be-seen');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await form.waitFor({ state: 'detached' });
+    await expect.poll(async () => (await site.api.machine(first.systemId)).powerType).toBe('ipmi');
+    // Anew, from the region: the address is there, the password is not.
+    await page.reload();
+    await page.getByRole('link', { name: 'Power settings' }).click();
+    await expect.poll(() => address.inputValue()).toBe('127.0.0.77');
+    expect(await form.getByRole('textbox', { name: 'Power password' }).inputValue()).toBe('');
+    expect(await page.content()).not.toContain('not-to-be-seen');
+    await shot('power-form');
+    await form.getByRole('button', { name: 'Cancel' }).click();
+    await form.waitFor({ state: 'detached' });
+  });
+});
+
+describe('networks', () => {
+  test('show who gives addresses, and let an administrator choose', async () => {
+    await page.getByRole('link', { name: 'Networks', exact: true }).click();
+    const { cidr, range } = SIMULATED_NETWORK;
+    const network = page.getByRole('region', { name: cidr });
+    await network.getByText('DHCP: Ingot gives the addresses').waitFor();
+    await network.getByText(`dynamic ${range.start}–${range.end}`, { exact: false }).waitFor();
+    await shot('networks');
+    expect(await violations(page)).toEqual([]);
+    await network.getByRole('link', { name: `Change DHCP of ${cidr}` }).click();
+    const form = page.getByRole('dialog');
+    const last = form.getByRole('textbox', { name: 'Last dynamic address' });
+    await last.fill('10.255.255.255');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await expect.poll(() => last.getAttribute('aria-invalid')).toBe('true');
+    await shot('dhcp-refused');
+    expect(await violations(page)).toEqual([]);
+    await form.getByRole('radio', { name: 'Proxy' }).check();
+    await form.getByRole('button', { name: 'Save' }).click();
+    await form.waitFor({ state: 'detached' });
+    await network.getByText(/Another server gives the addresses/).waitFor();
+  });
+
+  test('warn of what is wrong there, with the way out', async () => {
+    const warning = { code: 'network.foreign_dhcp', message: 'Another DHCP server answers.', fix: 'Switch it off.' };
+    await page.route('**/network/subnets', async (route) => {
+      const answer = await route.fetch();
+      const subnets: object[] = await answer.json();
+      await route.fulfill({ json: subnets.map((subnet) => ({ ...subnet, warnings: [warning] })) });
+    });
+    await page.reload();
+    for (const words of Object.values(warning)) await page.getByText(words).first().waitFor();
+    await shot('networks-warning');
+    expect(await violations(page)).toEqual([]);
+    await page.unroute('**/network/subnets');
+  });
+});
+
 describe('SSH keys', () => {
   test('are added, refused when they are none, and removed', async () => {
     await person.addKey(PUBLIC_KEY);
@@ -345,7 +416,12 @@ describe('a region that goes away', () => {
 });
 
 describe('a narrow screen', () => {
-  const pages = ['/machines', '/keys', ...['summary', 'timeline', 'results', 'events'].map((name) => `?tab=${name}`)];
+  const pages = [
+    '/machines',
+    '/networks',
+    '/keys',
+    ...['summary', 'timeline', 'results', 'events'].map((name) => `?tab=${name}`),
+  ];
 
   test('needs no sideways scrolling', async () => {
     await page.setViewportSize({ width: 390, height: 800 });

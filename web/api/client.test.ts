@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { getText } from './client.ts';
+import { fieldProblem, getText, Refused } from './client.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -23,4 +23,18 @@ test('a refusal keeps the code that the region gave it', async () => {
   const refused = { code: 'locked', message: 'calm-fox is locked.', field: null, fix: 'Unlock it first.' };
   vi.stubGlobal('fetch', async () => Response.json(refused, { status: 403 }));
   await expect(getText('/machines')).rejects.toMatchObject({ status: 403, problem: refused });
+});
+
+test('what is wrong with a field is said without its name in the API; another field’s problem is none of it', () => {
+  const problem = {
+    code: 'input.invalid',
+    message: 'powerParameters.power_address: power type ipmi needs it (IP address).',
+    field: 'powerParameters.power_address',
+    fix: 'GET /api/v1/power-types lists types and fields.',
+  };
+  const refused = new Refused(problem, 400);
+  expect(fieldProblem(refused, 'powerParameters.power_address')).toBe('power type ipmi needs it (IP address).');
+  expect(fieldProblem(refused, 'powerParameters.power_user')).toBeNull();
+  const other = new Refused({ ...problem, message: 'Taken.', fix: 'Choose another.' }, 400);
+  expect(fieldProblem(other, problem.field)).toBe('Taken. Choose another.');
 });

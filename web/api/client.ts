@@ -71,6 +71,19 @@ export async function post<T>(path: string, body: unknown, schema: z.ZodType<T>)
   return schema.parse(await (await send('POST', path, body)).json());
 }
 
+export async function patch<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
+  return schema.parse(await (await send('PATCH', path, body)).json());
+}
+
+/** What the region refused about one field of a form; null when it was about something else. */
+export function fieldProblem(error: unknown, field: string): string | null {
+  if (!(error instanceof Refused) || error.problem.field !== field) return null;
+  const { message, fix } = error.problem;
+  // The field's own name stands above it, and a form is no place for requests.
+  const words = message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+  return fix.startsWith('GET ') ? words : `${words} ${fix}`;
+}
+
 export async function command(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<void> {
   await send(method, path, body);
 }

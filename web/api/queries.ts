@@ -6,8 +6,11 @@ import {
   ImageView,
   MachineDetail,
   MachineView,
+  PowerParametersView,
+  PowerTypeView,
   ScriptResultView,
   SshKeyView,
+  SubnetView,
   WhoAmI,
 } from '@ingot/contract/native.ts';
 import { DeployPlanView } from '@ingot/contract/plan.ts';
@@ -85,3 +88,27 @@ export const resultOutput = (systemId: string, result: number) =>
 export const images = queryOptions({ queryKey: ['images'], queryFn: () => get('/images', z.array(ImageView)) });
 
 export const sshKeys = queryOptions({ queryKey: ['ssh-keys'], queryFn: () => get('/ssh-keys', z.array(SshKeyView)) });
+
+export const powerTypes = queryOptions({
+  queryKey: ['power-types'],
+  queryFn: () => get('/power-types', z.array(PowerTypeView)),
+});
+
+/** Without secrets. Asked anew for each form: commissioning writes them too. */
+export const powerSettings = (systemId: string) =>
+  queryOptions({
+    queryKey: ['power-settings', systemId],
+    queryFn: () => get(`/machines/${id(systemId)}/power-parameters`, PowerParametersView),
+    staleTime: 0,
+    gcTime: 0,
+  });
+
+const SUBNETS_EVERY_MS = 10_000;
+
+/** No event tells of leases and of other DHCP servers, so what is shown is asked again. */
+export const subnets = queryOptions({
+  queryKey: ['subnets'],
+  queryFn: () => get('/network/subnets', z.array(SubnetView)),
+  staleTime: 0,
+  refetchInterval: SUBNETS_EVERY_MS,
+});

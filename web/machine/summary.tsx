@@ -1,6 +1,9 @@
 import type { MachineDetail } from '@ingot/contract/native.ts';
-import { Group, Paper, SimpleGrid, Stack, Text, Title } from '@mantine/core';
+import { Anchor, Group, Paper, SimpleGrid, Stack, Text, Title } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { whoAmI } from '../api/queries.ts';
 import { stamp } from '../shell/time.ts';
 import { bytes, memory } from '../shell/units.ts';
 
@@ -54,6 +57,24 @@ const HARDWARE: [string, string][] = [
   ['cpu_model', 'Processor'],
 ];
 
+/** Its settings are an administrator's: they name the BMC and who may log in there. */
+function Power({ machine }: { machine: MachineDetail }) {
+  const { data: me } = useQuery(whoAmI);
+  return (
+    <>
+      {machine.powerType || 'no driver set'}, {machine.powerState}
+      {me?.admin ? (
+        <>
+          {' · '}
+          <Anchor component={Link} to={`/machines/${machine.systemId}/power`} size="sm" underline="always">
+            Power settings
+          </Anchor>
+        </>
+      ) : null}
+    </>
+  );
+}
+
 export function Summary({ machine }: { machine: MachineDetail }) {
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }} spacing="sm" verticalSpacing="sm">
@@ -67,7 +88,7 @@ export function Summary({ machine }: { machine: MachineDetail }) {
             ['Addresses', machine.addresses.join(', ')],
             ['Zone', machine.zone],
             ['Resource pool', machine.pool],
-            ['Power', `${machine.powerType || 'no driver set'}, ${machine.powerState}`],
+            ['Power', <Power key="power" machine={machine} />],
             [
               'Tags',
               machine.tags.length > 0 ? (

@@ -34,6 +34,7 @@ function LiveMark() {
 
 const places = [
   { to: '/machines', label: 'Machines' },
+  { to: '/networks', label: 'Networks' },
   { to: '/keys', label: 'SSH keys' },
 ] as const;
 
