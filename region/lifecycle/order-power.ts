@@ -33,14 +33,23 @@ export interface PowerOrder {
 /**
  * Writes one order for a rack. Idempotent: while an order for the same want (generation) is open, it stands, and none is
  * added; that is what keeps a killed region from switching a machine twice. Queued orders of older wants are dropped.
- * Returns the order's id and whether it is new; null when no rack is connected.
+ * Returns the order's id and whether it is new; null when no rack is connected, or the want is no more.
  */
 export async function orderPower(
   trx: Transaction<Tables>,
   order: PowerOrder,
 ): Promise<{ id: number; isNew: boolean } | null> {
   // The machine's row serialises orders for it, also between processes.
-  await trx.selectFrom('machines').select('id').where('id', '=', order.machineId).forNoKeyUpdate().execute();
+  const machine = await trx
+    .selectFrom('machines')
+    .select(['power_want', 'generation'])
+    .where('id', '=', order.machineId)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+  const isQuery = order.action === 'query';
+  // Whoever asks has read the want a while ago. Since then the machine may have proved that it runs, which took the order
+  // of this want back: another one would cut the power of a machine at work.
+  if (!isQuery && (machine?.power_want !== order.action || machine.generation !== order.generation)) return null;
   const open = await trx
     .selectFrom('rack_work')
     .select(['id', 'rack_id', 'state', 'generation', 'action'])
@@ -48,7 +57,6 @@ export async function orderPower(
     .where('state', '<>', 'done')
     .orderBy('id')
     .execute();
-  const isQuery = order.action === 'query';
   const superseded: number[] = [];
   for (const work of open) {
     const same = work.generation === order.generation && (work.action === 'query') === isQuery;
