@@ -122,5 +122,8 @@ test('an order that lies with a rack that is away does not fail for its deadline
   const unheard = await beingSwitchedOn();
   await makeLate(unheard, MINUTE);
   await db.deleteFrom('rack_links').execute();
+  await db.updateTable('racks').set({ last_seen: sql<Date>`now()` }).execute();
+  expect(await failureAfterSweep(unheard), 'a rack that went before it was told').toBeNull();
+  await db.updateTable('racks').set({ last_seen: sql<Date>`now() - interval '1 hour'` }).execute();
   expect(await failureAfterSweep(unheard), 'no rack was ever told').toBe('stuck.power');
 });

@@ -22,12 +22,16 @@ const hasStayed = sql<boolean>`(l.heartbeat > now() - make_interval(secs => ${LI
 /**
  * Past its power phase a machine is seen through its rack alone. While that one is away, or has come back a moment ago (the
  * region was away, the link was cut), silence says nothing about the machine. Nor does it in the power phase while an order
- * lies with a rack that is away; where no rack was there to take one, that is what is wrong. `a` is the attempt, `m` the machine.
+ * lies with a rack that is away, or the rack went before one was written; where no rack was there at all, that is what is wrong. `a` is the attempt, `m` the machine.
  */
 const blind = sql<boolean>`(a.id IS NOT NULL AND a.deadline > now() - make_interval(hours => ${BLIND_HOURS})
-  AND CASE WHEN a.phase = 'power' THEN EXISTS (SELECT 1 FROM rack_work w
-      WHERE w.machine_id = m.id AND w.attempt_id = a.id AND w.state <> 'done' AND w.action <> 'query'
-        AND NOT EXISTS (SELECT 1 FROM rack_links l WHERE l.rack_id = w.rack_id
+  AND CASE WHEN a.phase = 'power' THEN EXISTS (SELECT 1 FROM racks r
+      WHERE (r.system_id IN (SELECT w.rack_id FROM rack_work w
+          WHERE w.machine_id = m.id AND w.attempt_id = a.id AND w.state <> 'done' AND w.action <> 'query')
+        OR (r.last_seen > a.started - make_interval(secs => ${ORDERS_SECONDS}) AND NOT EXISTS (SELECT 1 FROM rack_work w
+          WHERE w.machine_id = m.id AND w.attempt_id = a.id AND w.action <> 'query'
+            AND (w.state <> 'done' OR w.outcome IS NOT NULL))))
+        AND NOT EXISTS (SELECT 1 FROM rack_links l WHERE l.rack_id = r.system_id
           AND (${isSettled(ORDERS_SECONDS)} OR ${hasStayed})))
     ELSE NOT EXISTS (SELECT 1 FROM rack_links l WHERE ${isSettled(SETTLED_SECONDS)}
       AND l.rack_id = coalesce((SELECT v.primary_rack FROM interfaces i JOIN vlans v ON v.id = i.vlan_id

@@ -97,7 +97,15 @@ export async function beatLink(db: Db, rackId: string, epoch: number): Promise<b
 }
 
 export async function dropLink(db: Db, rackId: string, epoch: number): Promise<void> {
-  await db.deleteFrom('rack_links').where('rack_id', '=', rackId).where('epoch', '=', epoch).execute();
+  await db
+    .with('dropped', (cte) =>
+      cte.deleteFrom('rack_links').where('rack_id', '=', rackId).where('epoch', '=', epoch).returning('rack_id'),
+    )
+    .updateTable('racks')
+    .from('dropped')
+    .set({ last_seen: sql<Date>`now()` })
+    .whereRef('racks.system_id', '=', 'dropped.rack_id')
+    .execute();
 }
 
 function tokenHash(token: string): Buffer {
