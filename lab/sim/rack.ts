@@ -61,6 +61,8 @@ export function startSimulatedRack({ socketPath, name }: SimulatedRackOptions): 
   const work = new Map<number, Promise<PowerOutcome>>();
   const unacknowledged = new Map<number, PowerOutcome>();
   let snapshot: Snapshot | null = null;
+  /** The newest word on each machine since the snapshot: one that comes late with an older version is not taken, as a real rack does. */
+  let told = new Map<string, { version: number; entry: BootEntry | null }>();
 
   const link = openSimulatedLink({
     socketPath,
@@ -70,6 +72,8 @@ export function startSimulatedRack({ socketPath, name }: SimulatedRackOptions): 
       { name: 'sim0', mac: '52:54:00:99:00:01', addresses: [`${SIMULATED_NETWORK.rackAddress}/24`], up: true },
     ],
     onWelcome: () => {
+      // The region may count anew.
+      told.clear();
       for (const [id, outcome] of unacknowledged) link.send({ type: 'work.done', id, outcome });
       if (leases.size > 0) sendLeases([...leases.values()]);
     },
@@ -82,11 +86,14 @@ export function startSimulatedRack({ socketPath, name }: SimulatedRackOptions): 
         snapshot = message.snapshot;
         entries.clear();
         for (const entry of message.snapshot.machines) entries.set(entry.systemId, entry);
+        told = new Map([...told].filter(([, { version }]) => version > message.snapshot.version));
+        for (const [systemId, { entry }] of told) learn(systemId, entry);
         link.send({ type: 'snapshot.applied', version: snapshot.version, error: null });
         return;
       case 'machine':
-        if (message.entry) entries.set(message.systemId, message.entry);
-        else entries.delete(message.systemId);
+        if (message.version <= (told.get(message.systemId)?.version ?? snapshot?.version ?? 0)) return;
+        told.set(message.systemId, message);
+        learn(message.systemId, message.entry);
         return;
       case 'work':
         void carryOut(message.work);
@@ -95,6 +102,11 @@ export function startSimulatedRack({ socketPath, name }: SimulatedRackOptions): 
         unacknowledged.delete(message.id);
         return;
     }
+  }
+
+  function learn(systemId: string, entry: BootEntry | null): void {
+    if (entry) entries.set(systemId, entry);
+    else entries.delete(systemId);
   }
 
   async function carryOut(order: PowerWork): Promise<void> {
