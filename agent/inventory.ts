@@ -92,7 +92,10 @@ async function dmiValues(): Promise<Record<string, string>> {
   return values;
 }
 
-/** Of the devices on buses, of classes (dmi, input) and of the processors: asking for these places is a tenth of walking /sys/devices. */
+/**
+ * Of the devices on buses, of classes (dmi, input) and of the processors: asking for these places is a tenth of walking
+ * /sys/devices.
+ */
 const MODALIASES = '/sys/bus/*/devices/*/modalias /sys/class/*/*/modalias /sys/devices/system/*/modalias';
 
 async function deviceModaliases(): Promise<string[]> {

@@ -26,8 +26,8 @@ async function check(name, argv) {
 const bin = (name) => path.join(root, 'node_modules/.bin', name);
 
 /**
- * Runs a vitest project and adds up its tests one by one; a file that could not even start counts as one failure. What runs `aside`,
- * while others run, says everything at its end.
+ * Runs a vitest project and adds up its tests one by one; a file that could not even start counts as one failure. What runs
+ * `aside`, while others run, says everything at its end.
  */
 async function tests(name, project, folder, { aside = false } = {}) {
   const report = path.join(folder, `${project}.json`);

@@ -36,7 +36,10 @@ interface Kept {
 /** As systemd does in the ephemeral system. */
 const RESTART_MS = 1000;
 
-/** Plays the agent from its ticket to the region's word to leave, started again when it is killed; throws PowerGone when the power goes first. */
+/**
+ * Plays the agent from its ticket to the region's word to leave, started again when it is killed; throws PowerGone when the
+ * power goes first.
+ */
 export async function runAgent(boot: Boot, ticket: string): Promise<AgentEnd> {
   const kept: Kept = { token: '', end: { disk: null, kexec: false, machine: null } };
   for (;;) {

@@ -61,7 +61,7 @@ export function startSimulatedRack({ socketPath, name }: SimulatedRackOptions): 
   const work = new Map<number, Promise<PowerOutcome>>();
   const unacknowledged = new Map<number, PowerOutcome>();
   let snapshot: Snapshot | null = null;
-  /** The newest word on each machine since the snapshot: one that comes late with an older version is not taken, as a real rack does. */
+  /** The newest word on each machine since the snapshot: an older one that comes late is not taken, as in a real rack. */
   let told = new Map<string, { version: number; entry: BootEntry | null }>();
 
   const link = openSimulatedLink({

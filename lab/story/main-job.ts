@@ -181,7 +181,10 @@ export async function releaseErasing(story: Story, machine: StoryMachine, hands:
   }
 }
 
-/** Waits for a status, at most `timeoutMs` times the story's patience; a failed one ends the wait at once, with the attempt's timeline in the message. */
+/**
+ * Waits for a status, at most `timeoutMs` times the story's patience; a failed one ends the wait at once, with the attempt's
+ * timeline in the message.
+ */
 export async function reach(
   story: Story,
   machine: Named,

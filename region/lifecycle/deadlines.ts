@@ -22,7 +22,8 @@ const hasStayed = sql<boolean>`(l.heartbeat > now() - make_interval(secs => ${LI
 /**
  * Past its power phase a machine is seen through its rack alone. While that one is away, or has come back a moment ago (the
  * region was away, the link was cut), silence says nothing about the machine. Nor does it in the power phase while an order
- * lies with a rack that is away, or the rack went before one was written; where no rack was there at all, that is what is wrong. `a` is the attempt, `m` the machine.
+ * lies with a rack that is away, or the rack went before one was written; where no rack was there at all, that is what is
+ * wrong. `a` is the attempt, `m` the machine.
  */
 const blind = sql<boolean>`(a.id IS NOT NULL AND a.deadline > now() - make_interval(hours => ${BLIND_HOURS})
   AND CASE WHEN a.phase = 'power' THEN EXISTS (SELECT 1 FROM racks r

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from './run.ts';
@@ -35,7 +36,7 @@ export async function agentSnapshot(input: {
   const key = `${sha256(Buffer.from(JSON.stringify(parts)))}\n`;
   const keyFile = `${input.target}.key`;
   const known = await readFile(keyFile, 'utf8').catch(() => null);
-  if (known === key && (await readFile(input.target).catch(() => null)) !== null) return;
+  if (known === key && existsSync(input.target)) return;
   const tree = join(input.workDir, 'node');
   try {
     await mkdir(input.workDir, { recursive: true });
