@@ -6,7 +6,8 @@ import { scriptArguments } from './custom-script.ts';
 import { bootOrder, grubConfig, parseEfiBoot } from './install/boot-loader.ts';
 import { partitionArguments } from './install/partition.ts';
 import { partitionPath } from './install/target-disk.ts';
-import { cardsBySlot, highestMode, predictableName } from './inventory.ts';
+import { predictableName } from './inventory.ts';
+import { cardsFromLshw } from './network-cards.ts';
 import { scriptBatches } from './script-order.ts';
 import { scriptOutcome, statusOfResult } from './script-outcome.ts';
 import { unconfiguredPorts } from './scripts/dhcp-unconfigured-ifaces.ts';
@@ -70,7 +71,10 @@ describe('scripts', () => {
     hardwareType,
     parameters: {},
   });
-  const names = (batches: ScriptItem[][]) => batches.map((batch) => batch.map(({ name }) => name));
+  const names = (scripts: ScriptItem[]) => {
+    const { early, late } = scriptBatches(scripts);
+    return [early, late].map((batches) => batches.map((batch) => batch.map(({ name }) => name)));
+  };
 
   test('serial by hardware and name, then instances, then the rest at once', () => {
     const scripts = [
@@ -82,12 +86,25 @@ describe('scripts', () => {
       item('smart', 1, 3),
       item('y', 2),
     ];
-    expect(names(scriptBatches(scripts))).toEqual([['cpu'], ['a'], ['b'], ['smart', 'smart'], ['y', 'z']]);
+    expect(names(scripts)).toEqual([[], [['cpu'], ['a'], ['b'], ['smart', 'smart'], ['y', 'z']]]);
   });
 
   test('the BMC’s password changes after all else: an aborted machine is switched off with the old one', () => {
-    const scripts = [item('30-maas-01-bmc-config', 0), item('50-maas-01-commissioning', 0), item('maas-lshw', 2)];
-    expect(names(scriptBatches(scripts)).at(-1)).toEqual(['30-maas-01-bmc-config']);
+    const scripts = [item('30-maas-01-bmc-config', 0), item('60-own', 0), item('maas-support-info', 2)];
+    expect(names(scripts)[1]?.at(-1)).toEqual(['30-maas-01-bmc-config']);
+  });
+
+  test('a person’s script that may change what the inventory finds runs before it', () => {
+    const scripts = [
+      item('maas-support-info', 2),
+      item('60-own', 0),
+      item('45-raid', 0),
+      item('20-maas-01-install-lldpd', 0),
+    ];
+    expect(names(scripts)).toEqual([
+      [['20-maas-01-install-lldpd'], ['45-raid']],
+      [['60-own'], ['maas-support-info']],
+    ]);
   });
 
   test('status of the YAML wins over the exit status, but not over a time-out', () => {
@@ -128,26 +145,37 @@ describe('scripts', () => {
 
   test('ports that still need an address', () => {
     const links = [
-      { ifname: 'eth0', address: '52:54:00:00:00:01', addr_info: [{ family: 'inet' }] },
-      { ifname: 'eth1', address: '52:54:00:00:00:02', addr_info: [{ family: 'inet6' }] },
-      { ifname: 'lo', address: '00:00:00:00:00:00', addr_info: [] },
+      { ifname: 'eth0', addr_info: [{ family: 'inet' }] },
+      { ifname: 'eth1', addr_info: [{ family: 'inet6' }] },
+      { ifname: 'lo', addr_info: [] },
     ];
-    expect(unconfiguredPorts(links, new Set(['52:54:00:00:00:01', '52:54:00:00:00:02']))).toEqual(['eth1']);
+    expect(unconfiguredPorts(links, new Set(['eth0', 'eth1']))).toEqual(['eth1']);
   });
 });
 
 describe('inventory', () => {
-  test('names of the installed system, fastest mode, card of a slot', () => {
+  test('names of the installed system', () => {
     expect(predictableName('ID_NET_NAME_PATH=enp0s2\nID_NET_NAME_SLOT=ens2\n')).toBe('ens2');
     expect(predictableName('ID_NET_NAME_PATH=enp0s2f1npf0vf123\n')).toBeNull();
-    expect(highestMode('100baseT/Half 100baseT/Full\n 10000baseT/Full')).toBe(10_000);
-    expect(highestMode('')).toBe(0);
-    expect(
-      cardsBySlot('Slot:\t0000:00:02.0\nVendor:\tRed Hat, Inc.\nDevice:\tVirtio network device\n').get('0000:00:02.0'),
-    ).toEqual({
-      vendor: 'Red Hat, Inc.',
-      device: 'Virtio network device',
+  });
+
+  test('cards by their ports: a virtio port has the names of the PCI device around it, and text is decoded', () => {
+    const xml = `<list><node id="core" class="bus"><vendor>Board</vendor>
+      <node id="network" claimed="true" class="network" handle="PCI:0000:00:02.0">
+        <product>Virtio network device</product><vendor>Red Hat, Inc.</vendor>
+        <node id="virtio0" class="network"><logicalname>eth0</logicalname>
+          <configuration><setting id="driver" value="virtio_net" /></configuration></node></node>
+      <node id="network:1" class="network"><product>A &amp; B</product><vendor>Intel</vendor>
+        <logicalname>eth1</logicalname><capacity units="bit/s">10000000000</capacity>
+        <configuration><setting id="firmware" value="0x8000, 1.2" /></configuration></node>
+      <node id="network:2" class="network"><logicalname>eth2</logicalname></node></node></list>`;
+    expect(Object.fromEntries(cardsFromLshw(xml))).toEqual({
+      eth0: { vendor: 'Red Hat, Inc.', product: 'Virtio network device', firmware: '', maxSpeedMbps: 0 },
+      eth1: { vendor: 'Intel', product: 'A & B', firmware: '0x8000, 1.2', maxSpeedMbps: 10_000 },
+      eth2: { vendor: '', product: '', firmware: '', maxSpeedMbps: 0 },
     });
+    expect(cardsFromLshw('')).toEqual(new Map());
+    expect(cardsFromLshw('</node></node><node class="network"><logicalname>x')).toEqual(new Map());
   });
 });
 

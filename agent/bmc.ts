@@ -1,8 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BmcReport, Task } from '@ingot/contract/agent.ts';
-import { openBmc } from './devices.ts';
+import { openBmc, privateDirectory } from './devices.ts';
 import { runTool, type ToolRun } from './tool.ts';
 
 type BmcSettings = NonNullable<Extract<Task, { kind: 'scripts' }>['bmc']>;
@@ -25,9 +27,8 @@ const PRIVILEGES: Partial<Record<string, { number: string; level: string }>> = {
 export async function configureBmc(settings: BmcSettings): Promise<BmcOutcome> {
   if (!(await openBmc())) return { found: false, text: 'No BMC automatically detected!\n' };
   const lines: string[] = [];
-  const ipmi = async (args: string[], secret?: string): Promise<ToolRun> => {
+  const ipmi: Ipmi = async (args, shown = args.join(' ')) => {
     const run = await runTool('ipmitool', args, { timeoutSeconds: 60 });
-    const shown = args.map((arg) => (arg === secret ? '********' : arg)).join(' ');
     lines.push(`ipmitool ${shown}: ${run.exitStatus}`, run.combined.trim());
     return run;
   };
@@ -35,29 +36,28 @@ export async function configureBmc(settings: BmcSettings): Promise<BmcOutcome> {
     lines.push(text, '');
     return { found: true, report, text: lines.join('\n') };
   };
-  const info = await ipmi(['mc', 'info']);
-  if (info.exitStatus !== 0) return ended(null, 'The BMC does not answer.');
-  const lan = await lanChannel(ipmi);
+  // On nearly every board channel 1 is the network's: one question tells everything.
+  const first = await several(ipmi, ['mc info', 'lan print 1', 'user list 1']);
+  if (!MC_INFO.test(first.stdout)) return ended(null, 'The BMC does not answer.');
+  const near = parseLanPrint(first.stdout);
+  const lan = near === null ? await lanChannel(ipmi) : { channel: '1', ...near };
   if (lan === null) return ended(null, 'The BMC has no LAN channel with an IPv4 address.');
-  const users = await ipmi(['-c', 'user', 'list', lan.channel]);
+  const users = near === null ? await ipmi(['-c', 'user', 'list', lan.channel]) : first;
   const slot = userSlot(users.stdout, settings.user);
   if (slot === null) return ended(null, `The BMC has no free user slot for ${settings.user}.`);
   const privilege = PRIVILEGES[settings.privilege.toUpperCase()] ?? { number: '4', level: 'ADMINISTRATOR' };
-  if (
-    (await ipmi(['user', 'set', 'name', slot, settings.user])).exitStatus !== 0 &&
-    !hasUser(users.stdout, settings.user)
-  ) {
+  const known = hasUser(users.stdout, settings.user);
+  if (!known && (await ipmi(['user', 'set', 'name', slot, settings.user])).exitStatus !== 0) {
     return ended(null, `The BMC refuses the user name ${settings.user}.`);
   }
   const password = await setPassword(ipmi, slot);
   if (password === null) return ended(null, 'The BMC refuses every form of password that was tried.');
   // This order matters on some boards: name, password, enable, privilege, access.
-  await ipmi(['user', 'enable', slot]);
-  const access = ['link=on', 'ipmi=on', 'callin=on', `privilege=${privilege.number}`];
-  const granted = await ipmi(['channel', 'setaccess', lan.channel, slot, ...access]);
+  const access = `link=on ipmi=on callin=on privilege=${privilege.number}`;
+  const granted = await several(ipmi, [`user enable ${slot}`, `channel setaccess ${lan.channel} ${slot} ${access}`]);
   if (granted.exitStatus !== 0) return ended(null, 'The BMC refuses LAN access for the user.');
   await ipmi(['lan', 'set', lan.channel, 'access', 'on']);
-  const version2 = /IPMI Version\s*:\s*2\./.test(info.stdout);
+  const version2 = /IPMI Version\s*:\s*2\./.test(first.stdout);
   const parameters = {
     power_address: lan.address,
     power_user: settings.user,
@@ -72,7 +72,21 @@ export async function configureBmc(settings: BmcSettings): Promise<BmcOutcome> {
   return ended({ powerType: 'ipmi', parameters }, `BMC at ${lan.address}, user ${settings.user} in slot ${slot}.`);
 }
 
-type Ipmi = (args: string[], secret?: string) => Promise<ToolRun>;
+/** Runs ipmitool; `shown` is what the text says of its arguments. */
+type Ipmi = (args: string[], shown?: string) => Promise<ToolRun>;
+
+const MC_INFO = /^IPMI Version\s*:/m;
+const COMMANDS = '/run/ingot/ipmitool.txt';
+
+/**
+ * Several commands by one start of the tool, which on a slow core takes longer than the BMC's answer. They print one after the
+ * other, lists as CSV; the exit status is that of the last.
+ */
+async function several(ipmi: Ipmi, commands: string[]): Promise<ToolRun> {
+  await privateDirectory(dirname(COMMANDS));
+  await writeFile(COMMANDS, `${commands.join('\n')}\n`, { mode: 0o600 });
+  return ipmi(['-c', 'exec', COMMANDS], `-c ${commands.join('; ')}`);
+}
 
 const LAN_CHANNELS = ['1', '2', '3', '4', '5', '6', '7', '8'];
 const ADDRESS_TRIES = 6;
@@ -130,7 +144,9 @@ async function setPassword(ipmi: Ipmi, slot: string): Promise<string | null> {
   ]) {
     const password = make();
     const size = password.length > 16 ? '20' : '16';
-    if ((await ipmi(['user', 'set', 'password', slot, password, size], password)).exitStatus === 0) return password;
+    const set = ['user', 'set', 'password', slot];
+    const run = await ipmi([...set, password, size], [...set, '********', size].join(' '));
+    if (run.exitStatus === 0) return password;
   }
   return null;
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runTool } from './tool.ts';
 
@@ -53,6 +53,19 @@ export async function mountEfiVariables(): Promise<void> {
   }
   await runTool('modprobe', ['-q', 'efivarfs'], { timeoutSeconds: 20 });
   await runTool('mount', ['-t', 'efivarfs', 'efivarfs', '/sys/firmware/efi/efivars'], { timeoutSeconds: 20 });
+}
+
+/** Kernel names of the Ethernet ports with hardware behind them, sorted. */
+export async function ethernetNames(): Promise<string[]> {
+  const names = (await readdir('/sys/class/net').catch(() => [])).sort();
+  const real = await Promise.all(
+    names.map(async (name) => {
+      const device = await realpath(`/sys/class/net/${name}/device`).catch(() => null);
+      // Type 1 is Ethernet; InfiniBand (32) and the rest are no ports one boots from.
+      return device !== null && (await readText(`/sys/class/net/${name}/type`)) === '1';
+    }),
+  );
+  return names.filter((_, at) => real[at]);
 }
 
 export function firmwareSeen(): 'bios' | 'uefi' {

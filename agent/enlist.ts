@@ -1,4 +1,6 @@
 import type { EnlistReply } from '@ingot/contract/agent.ts';
+import { hardwareUuid } from '@ingot/core/hardware/dmi.ts';
+import { interfacesFromInventory } from '@ingot/core/hardware/interfaces.ts';
 import { configureBmc, DEFAULT_BMC_SETTINGS } from './bmc.ts';
 import { debianArchitecture } from './inventory.ts';
 import type { Workplace } from './tasks.ts';
@@ -10,12 +12,12 @@ export async function enlist({ client, reporter, ...place }: Workplace): Promise
   reporter.report({ kind: 'step', name: 'inventory', state: 'started' });
   const [inventory, bmc] = await Promise.all([place.inventory(), configureBmc(DEFAULT_BMC_SETTINGS)]);
   reporter.report({ kind: 'step', name: 'inventory', state: 'finished', seconds: seconds() });
-  const facts = await place.facts();
-  reporter.say(`inventory: ${seconds().toFixed(1)} s, ${facts.interfaces.length} ports, ${facts.disks.length} disks`);
+  const ports = interfacesFromInventory(inventory, reporter.say);
+  reporter.say(`inventory: ${seconds().toFixed(1)} s, ${ports.length} ports`);
   return client.enlist({
     architecture: `${debianArchitecture()}/generic`,
-    macAddresses: facts.interfaces.map((port) => port.mac),
-    hardwareUuid: facts.hardwareUuid,
+    macAddresses: ports.map((port) => port.mac),
+    hardwareUuid: hardwareUuid(inventory.dmi),
     bmc: bmc.found ? bmc.report : null,
     inventory,
   });

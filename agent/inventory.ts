@@ -1,6 +1,8 @@
-import { readdir, readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
+import { release } from 'node:os';
 import type { Inventory } from '@ingot/contract/agent.ts';
-import { devicesSettled, diskLinks, firmwareSeen, readText } from './devices.ts';
+import { diskLinks, ethernetNames, firmwareSeen, readText } from './devices.ts';
+import { cardsFromLshw } from './network-cards.ts';
 import { runTool } from './tool.ts';
 
 /** /sys/class/dmi/id file → keyword of `dmidecode -s`. Reading files is a thousand times cheaper than running the tool per word. */
@@ -41,17 +43,15 @@ const CHASSIS_TYPES: Partial<Record<string, string>> = {
 /** Longest output of one tool that is sent. */
 const KEEP = 4 * 1024 * 1024;
 
-/** Run every inventory tool, at the same time, once the devices are there. */
+/** Run every inventory tool, at the same time. The devices must be there. */
 export async function collectInventory(): Promise<Inventory> {
-  await devicesSettled();
   const output = async (program: string, ...args: string[]) =>
     (await runTool(program, args, { timeoutSeconds: 120, keep: KEEP })).stdout;
-  const [lshwXml, lsblk, ipAddress, lspci, slots, dmi, cpuinfo, meminfo, modaliases, links] = await Promise.all([
+  const [lshwXml, lsblk, ipAddress, lspci, dmi, cpuinfo, meminfo, modaliases, links] = await Promise.all([
     output('lshw', '-xml', '-quiet'),
     output('lsblk', '--json', '--bytes', '-O'),
     output('ip', '-j', '-d', 'address'),
     output('lspci', '-nnvv'),
-    output('lspci', '-Dvmm'),
     dmiValues(),
     readText('/proc/cpuinfo'),
     readText('/proc/meminfo'),
@@ -67,11 +67,12 @@ export async function collectInventory(): Promise<Inventory> {
     cpuinfo,
     meminfo,
     lspci,
-    ethernet: await ethernetPorts(slots),
+    ethernet: await ethernetPorts(lshwXml),
     lldp: '',
     modaliases,
     // The ticket is spent, but nobody else's business.
     cmdline: (await readText('/proc/cmdline')).replace(/ingot\.ticket=\S+/, 'ingot.ticket=*'),
+    kernelRelease: release(),
     diskLinks: links,
   };
 }
@@ -103,39 +104,38 @@ async function deviceModaliases(): Promise<string[]> {
   return [...new Set(found.stdout.split('\n').filter((line) => line !== ''))].sort();
 }
 
-/** Ports with hardware behind them; names are those the installed system will give them. */
-async function ethernetPorts(slots: string): Promise<Inventory['ethernet']> {
-  const cards = cardsBySlot(slots);
-  const ports: Inventory['ethernet'] = [];
-  for (const name of (await readdir('/sys/class/net').catch(() => [])).sort()) {
-    const base = `/sys/class/net/${name}`;
-    const device = await realpath(`${base}/device`).catch(() => null);
-    // Type 1 is Ethernet; InfiniBand (32) and the rest are no ports one boots from.
-    if (device === null || (await readText(`${base}/type`)) !== '1') continue;
-    const slot = device
-      .split('/')
-      .reverse()
-      .find((part) => /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.\d$/.test(part));
-    const card = slot === undefined ? undefined : cards.get(slot);
-    const [driver, details, named] = await Promise.all([
-      realpath(`${device}/driver`).catch(() => ''),
-      runTool('ethtool', [name], { timeoutSeconds: 10 }),
-      runTool('udevadm', ['info', '--query=property', `--path=${base}`], { timeoutSeconds: 10 }),
-    ]);
-    const speed = Number(await readText(`${base}/speed`));
-    ports.push({
-      name: predictableName(named.stdout) ?? name,
-      mac: (await permanentMac(base)).toLowerCase(),
-      driver: driver.split('/').at(-1) ?? '',
-      vendor: card?.vendor ?? '',
-      product: card?.device ?? '',
-      firmware: await firmwareVersion(name),
-      linkDetected: (await readText(`${base}/carrier`)) === '1',
-      speedMbps: Number.isFinite(speed) && speed > 0 ? speed : 0,
-      maxSpeedMbps: highestMode(details.stdout),
-    });
-  }
-  return ports;
+/**
+ * Ports with hardware behind them; names are those the installed system will give them. What lshw has asked the cards is not
+ * asked again: each tool costs a slow core a tenth of a second for each port.
+ */
+async function ethernetPorts(lshwXml: string): Promise<Inventory['ethernet']> {
+  const cards = cardsFromLshw(lshwXml);
+  const names = await ethernetNames();
+  return Promise.all(
+    names.map(async (name) => {
+      const base = `/sys/class/net/${name}`;
+      const [driver, mac, speed, carrier, named] = await Promise.all([
+        realpath(`${base}/device/driver`).catch(() => ''),
+        readText(`${base}/address`),
+        readText(`${base}/speed`),
+        readText(`${base}/carrier`),
+        runTool('udevadm', ['info', '--query=property', `--path=${base}`], { timeoutSeconds: 10 }),
+      ]);
+      const card = cards.get(name);
+      const speedMbps = Number(speed);
+      return {
+        name: predictableName(named.stdout) ?? name,
+        mac: mac.toLowerCase(),
+        driver: driver.split('/').at(-1) ?? '',
+        vendor: card?.vendor ?? '',
+        product: card?.product ?? '',
+        firmware: card?.firmware ?? '',
+        linkDetected: carrier === '1',
+        speedMbps: Number.isFinite(speedMbps) && speedMbps > 0 ? speedMbps : 0,
+        maxSpeedMbps: card?.maxSpeedMbps ?? 0,
+      };
+    }),
+  );
 }
 
 /** systemd's order of preference; the ephemeral system itself keeps the kernel's names. */
@@ -145,27 +145,4 @@ export function predictableName(properties: string): string | null {
     if (match?.[1] !== undefined && match[1].length <= 15) return match[1];
   }
   return null;
-}
-
-/** Highest of the modes `ethtool` lists, e.g. `10000baseT/Full` → 10000. */
-export function highestMode(ethtool: string): number {
-  return Math.max(0, ...[...ethtool.matchAll(/(\d+)base\S+/g)].map((match) => Number(match[1])));
-}
-
-export function cardsBySlot(lspci: string): Map<string, { vendor: string; device: string }> {
-  const cards = new Map<string, { vendor: string; device: string }>();
-  for (const block of lspci.split(/\n\n+/)) {
-    const value = (key: string) => new RegExp(`^${key}:\\s+(.*)$`, 'm').exec(block)?.[1]?.trim() ?? '';
-    if (value('Slot') !== '') cards.set(value('Slot'), { vendor: value('Vendor'), device: value('Device') });
-  }
-  return cards;
-}
-
-async function permanentMac(base: string): Promise<string> {
-  return (await readFile(`${base}/address`, 'utf8').catch(() => '')).trim();
-}
-
-async function firmwareVersion(name: string): Promise<string> {
-  const info = await runTool('ethtool', ['-i', name], { timeoutSeconds: 10 });
-  return /^firmware-version:[ \t]*(.*)$/m.exec(info.stdout)?.[1]?.trim() ?? '';
 }

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startupSnapshot } from 'node:v8';
-import { factsFromInventory } from '@ingot/core/hardware/facts.ts';
+import { disksFromLsblk } from '@ingot/core/hardware/disks.ts';
 import { parseCmdline } from './cmdline.ts';
+import { devicesSettled } from './devices.ts';
 import { collectInventory } from './inventory.ts';
 import { leave } from './power.ts';
 import { type RackClient, Refused, rackClient } from './rack-client.ts';
@@ -41,9 +42,17 @@ async function main(): Promise<void> {
 }
 
 /** What the machine consists of, looked at when it is first asked for. */
-function looking(): Pick<Workplace, 'inventory' | 'facts'> {
-  const inventory = once(collectInventory);
-  return { inventory, facts: once(async () => factsFromInventory(await inventory())) };
+function looking(): Pick<Workplace, 'devices' | 'inventory' | 'disks'> {
+  const devices = once(devicesSettled);
+  const inventory = once(async () => {
+    await devices();
+    return collectInventory();
+  });
+  const disks = once(async () => {
+    const { lsblk, diskLinks } = await inventory();
+    return disksFromLsblk(lsblk, diskLinks ?? {}, say);
+  });
+  return { devices, inventory, disks };
 }
 
 /** Work that is done at the first call; later calls get the same. */

@@ -1,48 +1,48 @@
 import { readFile, rm } from 'node:fs/promises';
 import type { BmcReport, Done, Inventory, ScriptItem, ScriptOutcome, Task } from '@ingot/contract/agent.ts';
-import type { HardwareFacts } from '@ingot/core/hardware/facts.ts';
 import { parse } from 'yaml';
 import { type BmcOutcome, configureBmc } from './bmc.ts';
 import { BMC_CONFIG_PATH, EXTRA_FILES, runCustomScript } from './custom-script.ts';
-import type { RackClient } from './rack-client.ts';
-import type { Reporter } from './reporter.ts';
 import { scriptBatches } from './script-order.ts';
 import { scriptOutcome } from './script-outcome.ts';
 import type { BuiltinContext } from './scripts/builtin.ts';
 import { BUILTINS } from './scripts/builtins.ts';
+import type { Workplace } from './tasks.ts';
+
+/** Characters of such a file that are sent. */
+const EXTRA_LIMIT = 1024 * 1024;
 
 type ScriptsTask = Extract<Task, { kind: 'scripts' }>;
 
-export interface ScriptsInput {
+export type ScriptsInput = Pick<Workplace, 'client' | 'reporter' | 'devices' | 'inventory' | 'disks'> & {
   task: ScriptsTask;
-  client: RackClient;
-  reporter: Reporter;
-  inventory: () => Promise<Inventory>;
-  facts: () => Promise<HardwareFacts>;
   /** Base of the rack's plain HTTP, told to custom scripts. */
   rack: string;
-}
+};
 
 /** Run a set of scripts and report each; the closing word is for the caller to send. */
 export async function runScripts(input: ScriptsInput): Promise<Done> {
-  const { task, client } = input;
-  const commissioning = task.phase === 'commissioning';
+  const { task } = input;
   const found: { bmc: BmcReport | null } = { bmc: null };
   await rm(BMC_CONFIG_PATH, { force: true });
-  // Sent as soon as it is known: the region works on it while scripts still run.
-  const sent = commissioning ? input.inventory().then((inventory) => client.inventory(inventory)) : Promise.resolve();
   const failures: string[] = [];
   let onlyLate = true;
-  for (const batch of scriptBatches(task.scripts)) {
-    const statuses = await Promise.all(batch.map((item) => runOne(item, input, found)));
-    batch.forEach((item, index) => {
-      const status = statuses[index];
-      if (status !== 'failed' && status !== 'timedout') return;
-      failures.push(item.name);
-      onlyLate &&= status === 'timedout';
-    });
-  }
-  await sent;
+  const runAll = async (batches: ScriptItem[][]) => {
+    for (const batch of batches) {
+      const statuses = await Promise.all(batch.map((item) => runOne(item, input, found)));
+      batch.forEach((item, index) => {
+        const status = statuses[index];
+        if (status !== 'failed' && status !== 'timedout') return;
+        failures.push(item.name);
+        onlyLate &&= status === 'timedout';
+      });
+    }
+  };
+  const { early, late } = scriptBatches(task.scripts);
+  await runAll(early);
+  // The region works on it while scripts still run.
+  const inventory = task.phase === 'commissioning' ? await inventoried(input) : null;
+  await Promise.all([inventory === null ? null : input.client.inventory(inventory), runAll(late)]);
   const custom = await customBmc();
   return {
     outcome: failures.length === 0 ? 'ok' : 'failed',
@@ -57,14 +57,15 @@ async function runOne(
   input: ScriptsInput,
   found: { bmc: BmcReport | null },
 ): Promise<ScriptOutcome['status']> {
-  const { task, client, reporter } = input;
+  const { task, reporter, devices, inventory, disks } = input;
   const start = performance.now();
   reporter.report({ kind: 'script', name: item.name, state: 'started', resultId: item.resultId });
   const settings = task.bmc;
   const context: BuiltinContext = {
     item,
-    inventory: input.inventory,
-    facts: input.facts,
+    devices,
+    inventory,
+    disks,
     configureBmc:
       settings === null
         ? null
@@ -73,13 +74,31 @@ async function runOne(
             if (outcome.found && outcome.report !== null) found.bmc = outcome.report;
             return outcome;
           },
-    extraFile: (name) => readFile(EXTRA_FILES[name], 'utf8').catch(() => ''),
   };
   const run = await carryOut(item, context, input);
   const outcome = scriptOutcome({ ...run, seconds: (performance.now() - start) / 1000 });
   reporter.say(`${item.name}: ${outcome.status}, ${outcome.seconds.toFixed(1)} s`);
-  await client.result(item.resultId, outcome);
+  reporter.result(item.resultId, outcome);
   return outcome.status;
+}
+
+/** The inventory as a step of its own, with what custom scripts left for the region's report. */
+async function inventoried({ reporter, inventory }: ScriptsInput): Promise<Inventory> {
+  const start = performance.now();
+  const step = { kind: 'step', name: 'inventory' } as const;
+  reporter.report({ ...step, state: 'started' });
+  const found = await inventory();
+  const seconds = (performance.now() - start) / 1000;
+  reporter.report({ ...step, state: 'finished', seconds });
+  reporter.say(`inventory: ${seconds.toFixed(1)} s`);
+  const [storage, machine] = [await extraFile('MAAS_STORAGE_CONFIG_FILE'), await extraFile('MAAS_MACHINE_EXTRA_FILE')];
+  return { ...found, extra: { ...(storage && { storage }), ...(machine && { machine }) } };
+}
+
+/** What custom scripts wrote for the inventory's readers; empty for none. */
+async function extraFile(name: 'MAAS_STORAGE_CONFIG_FILE' | 'MAAS_MACHINE_EXTRA_FILE'): Promise<string> {
+  const text = await readFile(EXTRA_FILES[name], 'utf8').catch(() => '');
+  return text.slice(0, EXTRA_LIMIT);
 }
 
 interface CarriedOut {

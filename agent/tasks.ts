@@ -1,5 +1,5 @@
 import type { Done, DoneReply, Inventory, ScriptOutcome, Task } from '@ingot/contract/agent.ts';
-import type { HardwareFacts } from '@ingot/core/hardware/facts.ts';
+import type { DiskFact } from '@ingot/core/hardware/disks.ts';
 import type { BootParameters } from './cmdline.ts';
 import { enlist } from './enlist.ts';
 import { eraseDisks } from './erase.ts';
@@ -16,10 +16,12 @@ export interface Workplace {
   boot: BootParameters;
   client: RackClient;
   reporter: Reporter;
+  /** Waits for the drivers and names of what is plugged in, once. */
+  devices: () => Promise<void>;
   /** Collected once; later calls give the same. */
   inventory: () => Promise<Inventory>;
   /** Read from the inventory, once. */
-  facts: () => Promise<HardwareFacts>;
+  disks: () => Promise<DiskFact[]>;
 }
 
 /** Carry one task out to its reported end; returns what the region wants next. */
@@ -59,12 +61,12 @@ async function finish(place: Workplace, done: Done): Promise<Next> {
 
 async function erase(task: Extract<Task, { kind: 'erase' }>, place: Workplace): Promise<Done> {
   const start = performance.now();
-  const { client, reporter } = place;
+  const { reporter } = place;
   const steps = reportedSteps(reporter.report, task.resultId, reporter.say);
   const outcome = await steps.run('erase', (onProgress) =>
     eraseDisks({ secure: task.secure, quick: task.quick, log: steps.note, onProgress }),
   );
-  await client.result(task.resultId, closing(outcome.ok, steps.text(), start));
+  reporter.result(task.resultId, closing(outcome.ok, steps.text(), start));
   return outcome.ok
     ? { outcome: 'ok', code: null, message: null, bmc: null }
     : { outcome: 'failed', code: outcome.code, message: outcome.message, bmc: null };
@@ -72,10 +74,10 @@ async function erase(task: Extract<Task, { kind: 'erase' }>, place: Workplace): 
 
 async function installSystem(task: Extract<Task, { kind: 'install' }>, place: Workplace): Promise<Done> {
   const start = performance.now();
-  const { client, reporter } = place;
+  const { reporter } = place;
   const steps = reportedSteps(reporter.report, task.resultId, reporter.say);
   const outcome = await install(task.plan, place.boot.rack, steps, { kexec: task.kexec === true });
-  await client.result(task.resultId, closing(outcome.ok, steps.text(), start));
+  reporter.result(task.resultId, closing(outcome.ok, steps.text(), start));
   return outcome.ok
     ? { outcome: 'ok', code: null, message: null, bmc: null, kexec: outcome.kexec }
     : { outcome: 'failed', code: outcome.code, message: outcome.message, bmc: null };

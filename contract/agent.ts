@@ -7,7 +7,8 @@ import * as z from 'zod';
  *   GET  /agent/v1/task?wait=SECONDS                    → Task             long poll, 204 while there is nothing
  *   POST /agent/v1/progress             Progress        → 204
  *   POST /agent/v1/results/{resultId}   ScriptOutcome   → 204              at most 1 MiB each of output, stdout, stderr
- *   POST /agent/v1/inventory            Inventory       → 204              before the commissioning task's end
+ *   POST /agent/v1/inventory            Inventory       → 204              before the commissioning task's end; the region
+ *                                                                          makes the results of the scripts that only tell it
  *   POST /agent/v1/done                 Done            → DoneReply
  *   POST /agent/v1/enlist               Enlist          → EnlistReply      only with a session made from an enlist ticket
  * All but the first carry `Authorization: Bearer <session token>`.
@@ -188,6 +189,10 @@ export const Inventory = z.object({
   lldp: z.string(),
   modaliases: z.array(z.string()),
   cmdline: z.string(),
+  /** `uname -r` */
+  kernelRelease: z.string().max(256).optional(),
+  /** JSON that custom scripts left for `50-maas-01-commissioning`: what to do with the disks, and anything else. */
+  extra: z.object({ storage: z.string().optional(), machine: z.string().optional() }).optional(),
   /** Kernel name of a disk → its name below /dev/disk/by-id, the most telling one. */
   diskLinks: z.record(z.string(), z.string()).optional(),
 });

@@ -1,16 +1,16 @@
 import type { Inventory, ScriptItem } from '@ingot/contract/agent.ts';
-import type { HardwareFacts } from '@ingot/core/hardware/facts.ts';
+import type { DiskFact } from '@ingot/core/hardware/disks.ts';
 import type { BmcOutcome } from '../bmc.ts';
 
 /** What a built-in script is given. Everything costly is collected once per boot and shared. */
 export interface BuiltinContext {
   item: ScriptItem;
+  /** Resolves when the drivers are loaded and udev has named the devices. */
+  devices: () => Promise<void>;
   inventory: () => Promise<Inventory>;
-  facts: () => Promise<HardwareFacts>;
+  disks: () => Promise<DiskFact[]>;
   /** Null when the region wants the BMC left alone. */
   configureBmc: (() => Promise<BmcOutcome>) | null;
-  /** What custom scripts of this phase wrote, by name of the variable that told them the path. */
-  extraFile: (name: 'MAAS_STORAGE_CONFIG_FILE' | 'MAAS_MACHINE_EXTRA_FILE') => Promise<string>;
 }
 
 export interface BuiltinRun {

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readText } from '../devices.ts';
+import { ethernetNames, readText } from '../devices.ts';
 import { runTool } from '../tool.ts';
 import { type Builtin, passed } from './builtin.ts';
 
@@ -9,10 +9,12 @@ const ASK_SCRIPT = '/run/ingot/udhcpc.sh';
 const LINK_WAIT_MS = 3000;
 
 /** 20-maas-02-dhcp-unconfigured-ifaces: an address for every linked port that has none, so that its subnet becomes known. */
-export const dhcpUnconfiguredIfaces: Builtin = async ({ inventory }) => {
-  const facts = await inventory();
-  const links: unknown = JSON.parse(facts.ipAddress || '[]');
-  const idle = unconfiguredPorts(Array.isArray(links) ? links : [], new Set(facts.ethernet.map((port) => port.mac)));
+export const dhcpUnconfiguredIfaces: Builtin = async ({ devices }) => {
+  await devices();
+  const names = await ethernetNames();
+  const { stdout } = await runTool('ip', ['-j', 'address'], { timeoutSeconds: 20 });
+  const links: unknown = JSON.parse(stdout || '[]');
+  const idle = unconfiguredPorts(Array.isArray(links) ? links : [], new Set(names));
   if (idle.length === 0) return passed('Every port with a link has an address.\n');
   // busybox only asks; address and prefix are set here. No route: the way to the rack must stay.
   await writeFile(
@@ -38,11 +40,11 @@ async function askOn(name: string): Promise<string> {
   return `${name}: ${asked.combined.trim()}`;
 }
 
-/** Kernel names of real ports (by MAC) without an IPv4 address. */
-export function unconfiguredPorts(links: unknown[], macs: Set<string>): string[] {
+/** Those of `names` that have no IPv4 address. */
+export function unconfiguredPorts(links: unknown[], names: Set<string>): string[] {
   return links.flatMap((link) => {
-    const { ifname, address, addr_info: info } = { ifname: '', address: '', addr_info: [], ...Object(link) };
-    if (typeof ifname !== 'string' || typeof address !== 'string' || !macs.has(address.toLowerCase())) return [];
+    const { ifname, addr_info: info } = { ifname: '', addr_info: [], ...Object(link) };
+    if (typeof ifname !== 'string' || !names.has(ifname)) return [];
     const addresses: unknown[] = Array.isArray(info) ? info : [];
     const hasIpv4 = addresses.some((entry) => Object(entry).family === 'inet');
     return hasIpv4 ? [] : [ifname];

@@ -6,7 +6,7 @@ import type { BuiltinContext } from './builtin.ts';
  * id_path, path, name, serial; without it the first disk. Null when that disk is not in this machine.
  */
 export async function chosenDisk(context: BuiltinContext): Promise<string | null> {
-  const { disks } = await context.facts();
+  const disks = await context.disks();
   const wanted = wantedNames(context.item.parameters.storage);
   if (wanted.length === 0) return disks[0] === undefined ? null : `/dev/${disks[0].name}`;
   for (const name of wanted) {

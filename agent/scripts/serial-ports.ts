@@ -1,10 +1,8 @@
-import { runTool } from '../tool.ts';
+import { readText } from '../devices.ts';
 import { type Builtin, passed } from './builtin.ts';
 
 /** maas-serial-ports: ports with a chip behind them. */
 export const serialPorts: Builtin = async () => {
-  const run = await runTool('sh', ['-c', 'grep -v "uart:unknown" /proc/tty/driver/serial || true'], {
-    timeoutSeconds: 10,
-  });
-  return passed(run.stdout);
+  const lines = (await readText('/proc/tty/driver/serial')).split('\n');
+  return passed(`${lines.filter((line) => !line.includes('uart:unknown')).join('\n')}\n`);
 };

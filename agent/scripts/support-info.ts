@@ -1,16 +1,18 @@
 import { release, version } from 'node:os';
+import { readText } from '../devices.ts';
 import { runTool } from '../tool.ts';
 import { type Builtin, passed } from './builtin.ts';
 
 /** maas-support-info: what someone who is asked for help wants to see first. Most of it the inventory has already. */
 export const supportInfo: Builtin = async ({ inventory }) => {
   const facts = await inventory();
-  const [dmi, usb, kernel, ports] = await Promise.all(
-    [['dmidecode'], ['lsusb'], ['dmesg'], ['cat', '/proc/tty/driver/serial']].map(async ([program = '', ...args]) => {
-      const run = await runTool(program, args, { timeoutSeconds: 30, keep: 256 * 1024 });
+  const [dmi, usb, kernel] = await Promise.all(
+    ['dmidecode', 'lsusb', 'dmesg'].map(async (program) => {
+      const run = await runTool(program, [], { timeoutSeconds: 30, keep: 256 * 1024 });
       return run.combined;
     }),
   );
+  const ports = await readText('/proc/tty/driver/serial');
   const sections: [string, string | undefined][] = [
     ['KERNEL', `${release()} ${version()}`],
     ['KERNEL COMMAND LINE', facts.cmdline],

@@ -80,9 +80,7 @@ export function fleetInventory(hardware: FleetHardware, address: string, prefix:
 
 /** What the built-in scripts print whose output is read by somebody. */
 export function fleetScriptOutput(hardware: FleetHardware, name: string): string | null {
-  if (name === 'maas-lshw') return lshw(hardware);
-  if (name === 'maas-capture-lldpd') return lldp(hardware);
-  return null;
+  return name === 'maas-capture-lldpd' ? lldp(hardware) : null;
 }
 
 function lshw({ model, memoryMib, serial, processor, sockets }: FleetHardware): string {

@@ -110,10 +110,20 @@ async function runProcess(boot: Boot, ticket: string, kept: Kept): Promise<Agent
     return !failed;
   }
 
+  async function inventory(): Promise<void> {
+    const base = { kind: 'step' as const, name: 'inventory' };
+    const began = performance.now();
+    await report({ ...base, state: 'started' });
+    await hangIf(boot.faults().stopAt === 'inventory', boot.signal);
+    await boot.pause('inventory');
+    await report({ ...base, state: 'finished', seconds: (performance.now() - began) / 1000 });
+    await post('inventory', visible.inventory());
+  }
+
   async function scripts(task: Extract<Task, { kind: 'scripts' }>): Promise<Done> {
     const failed: string[] = [];
+    if (task.phase === 'commissioning') await inventory();
     for (const item of task.scripts) if (!(await script(item))) failed.push(item.name);
-    if (task.phase === 'commissioning') await post('inventory', visible.inventory());
     const message = failed.length === 0 ? null : `${failed.length} scripts failed: ${failed.join(', ')}`;
     return { outcome: message ? 'failed' : 'ok', code: message ? 'script.failed' : null, message, bmc: visible.bmc };
   }

@@ -47,7 +47,7 @@ export function inventoryOf(hardware: SimulatedHardware, address: string): Inven
   const cpu = (index: number) => `processor\t: ${index}\nmodel name\t: ${hardware.processor}\ncpu MHz\t\t: 2600.0\n`;
   return {
     firmware: hardware.firmware,
-    lshwXml: '',
+    lshwXml: `<list><node id="simulated" class="system"><serial>${hardware.serial}</serial></node></list>`,
     lsblk: JSON.stringify({
       blockdevices: [
         {

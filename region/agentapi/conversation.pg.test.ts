@@ -30,7 +30,7 @@ const GIB = 2 ** 30;
 
 const inventory: Inventory = {
   firmware: 'bios',
-  lshwXml: '',
+  lshwXml: '<list/>\n',
   lsblk: JSON.stringify({
     blockdevices: [
       { name: 'vda', kname: 'vda', type: 'disk', size: 8 * GIB, ro: false, serial: 'DISK0', model: 'QEMU', rm: false },
@@ -340,16 +340,32 @@ describe('the whole life of a machine, spoken by its agent', () => {
     const first = await task(token, 'scripts');
     expect(first.phase).toBe('commissioning');
     expect(first.bmc).toMatchObject({ user: 'maas', privilege: 'ADMIN', cipherSuite: '3' });
-    expect(first.scripts.map(({ name }) => name)).toContain('50-maas-01-commissioning');
+    const names = first.scripts.map(({ name }) => name);
+    expect(names).toContain('30-maas-01-bmc-config');
+    // What only tells the inventory is not asked for.
+    expect(names).not.toContain('50-maas-01-commissioning');
     const [early, ...rest] = first.scripts;
     if (!early) throw new Error('no scripts');
     await passScript(token, early);
     expect((await state(systemId)).attempt?.phase).toBe(`script:${early.name}`);
-    expect((await say(token, 'inventory', inventory)).status).toBe(204);
+    const extra = { storage: '{"layout":"custom"}' };
+    expect((await say(token, 'inventory', { ...inventory, extra })).status).toBe(204);
     // After a restart the rest is handed out again, without what has its result.
     const again = (await task(token, 'scripts')).scripts.map(({ name }) => name);
-    expect(again).not.toContain(early.name);
-    expect(again).not.toContain('50-maas-01-commissioning');
+    expect(again).toEqual(names.slice(1));
+    const told = await deps.db
+      .selectFrom('script_results')
+      .select(['name', 'status', 'exit_status', 'stdout', 'output', 'stderr'])
+      .where('name', 'in', ['50-maas-01-commissioning', 'maas-lshw', 'maas-kernel-cmdline'])
+      .where('set_id', '=', (eb) => eb.selectFrom('script_results').select('set_id').where('id', '=', early.resultId))
+      .orderBy('name')
+      .execute();
+    expect(told).toMatchObject([
+      { name: '50-maas-01-commissioning', status: 2, exit_status: 0 },
+      { name: 'maas-kernel-cmdline', status: 2, stdout: Buffer.from(`${inventory.cmdline}\n`) },
+      { name: 'maas-lshw', status: 2, stdout: Buffer.from(inventory.lshwXml), stderr: Buffer.alloc(0) },
+    ]);
+    expect(JSON.parse(told[0]?.stdout?.toString() ?? '')).toMatchObject({ 'storage-extra': { layout: 'custom' } });
     // "Done" before everything has its result is answered with what is left.
     expect((await say(token, 'done', done)).body).toEqual({ next: 'task' });
     for (const item of rest) await passScript(token, item);

@@ -1,5 +1,5 @@
-import type { Enlist, EnlistReply, Inventory } from '@ingot/contract/agent.ts';
-import { factsFromInventory } from '@ingot/core/hardware/facts.ts';
+import type { Enlist, EnlistReply } from '@ingot/contract/agent.ts';
+import { factsFromInventory, type HardwareFacts } from '@ingot/core/hardware/facts.ts';
 import { FAST_TRACK } from '@ingot/core/machine/draft.ts';
 import { sql, type Transaction } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
@@ -55,9 +55,9 @@ type Found = { kind: 'known'; machine: { systemId: string; hostname: string } } 
  * The machine that reports itself again: by its BMC, else by the MAC that holds the lease. One that was accepted long ago
  * does not enlist, and nobody enlists with a MAC of another machine: what it merely says takes nothing from others.
  */
-async function findKnown(deps: RegionDeps, report: Report, inventory: Inventory): Promise<Found> {
+async function findKnown(deps: RegionDeps, report: Report, facts: HardwareFacts): Promise<Found> {
   const [leased] = report.macs;
-  const told = factsFromInventory(inventory).interfaces.map(({ mac }) => mac);
+  const told = facts.interfaces.map(({ mac }) => mac);
   const holders = await macHolders(deps.db, [...new Set([...report.macs, ...told])]);
   const itself = holders.find(({ mac }) => mac === leased);
   if (itself && itself.status !== 'NEW') {
@@ -111,7 +111,8 @@ export async function takeEnlistment(
   }
   const report = await readReport(deps, enlist, from);
   if (isRefusal(report)) return { ok: false, refusal: report };
-  const found = await findKnown(deps, report, enlist.inventory);
+  const facts = factsFromInventory(enlist.inventory);
+  const found = await findKnown(deps, report, facts);
   if (isRefusal(found)) return { ok: false, refusal: found };
   const stored = await deps.db.transaction().execute(async (trx) => {
     const machine = found.kind === 'known' ? found.machine : await create(deps, trx, report, from);
@@ -132,7 +133,7 @@ export async function takeEnlistment(
       skipNetworking: false,
       skipStorage: false,
     };
-    await applyInventory(trx, target, enlist.inventory);
+    await applyInventory(trx, target, facts);
     await rememberMachine(trx, session, machine.systemId);
     return { systemId: machine.systemId, hostname: machine.hostname };
   });

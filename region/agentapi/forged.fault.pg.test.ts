@@ -63,7 +63,7 @@ function inventoryOf(macs: string[]): Inventory {
   const blockdevices = [{ name: 'vda', kname: 'vda', type: 'disk', size: 8e9, ro: false, serial: randomUUID() }];
   return {
     firmware: 'bios',
-    lshwXml: '',
+    lshwXml: '<list/>\n',
     lsblk: JSON.stringify({ blockdevices }),
     ipAddress: JSON.stringify(interfaces),
     dmi: {},

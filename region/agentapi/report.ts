@@ -1,5 +1,5 @@
 import type { Progress, ScriptOutcome } from '@ingot/contract/agent.ts';
-import type { DomainEvent, Phase } from '@ingot/core/machine/model.ts';
+import type { Phase } from '@ingot/core/machine/model.ts';
 import type { Transaction } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
 import { appendEvidence, markAttemptsChanged } from '../evidence/rows.ts';
@@ -8,7 +8,9 @@ import { writeEvents } from '../lifecycle/write-events.ts';
 import { markMachines } from '../store/mark.ts';
 import type { Tables } from '../store/schema.ts';
 import { type AgentRefusal, badRequest } from './agent-refusal.ts';
+import { boundedStream } from './bounded-stream.ts';
 import type { AgentMachine } from './machine-rows.ts';
+import { statusEvents, type ToldResult, title } from './result-events.ts';
 import {
   currentResult,
   finishResult,
@@ -18,10 +20,11 @@ import {
   startResult,
 } from './script-rows.ts';
 
-/** What a stream of a script may hold; longer ones keep head and tail. */
-const STREAM_BYTES = 1024 * 1024;
 /** What a script may run past its own timeout before the machine counts as stuck. */
 const GRACE_MS = 300_000;
+
+/** The agent's tools have deadlines of their own, of two minutes each; a slow machine needs one for all of them. */
+const INVENTORY_LIMIT_MS = 600_000;
 
 /** A step that moves bytes has this long until the next ones must have moved. */
 const STEP_LIMIT_MS = 1_800_000;
@@ -33,46 +36,6 @@ const STATUS: Record<ScriptOutcome['status'], number> = {
   timedout: RESULT_STATUS.timedout,
   degraded: RESULT_STATUS.degraded,
 };
-const STATUS_WORD: Record<number, string> = {
-  [RESULT_STATUS.pending]: 'Pending',
-  [RESULT_STATUS.running]: 'Running',
-  [RESULT_STATUS.passed]: 'Passed',
-  [RESULT_STATUS.failed]: 'Failed',
-  [RESULT_STATUS.timedout]: 'Timed out',
-  [RESULT_STATUS.aborted]: 'Aborted',
-  [RESULT_STATUS.degraded]: 'Degraded',
-  [RESULT_STATUS.skipped]: 'Skipped',
-};
-
-/** Decodes a stream and cuts out its middle when it is too long. */
-function boundedStream(base64: string): Buffer {
-  const whole = Buffer.from(base64, 'base64');
-  if (whole.length <= STREAM_BYTES) return whole;
-  const cut = Buffer.from(`\n… ${whole.length - STREAM_BYTES} bytes left out …\n`);
-  const half = Math.floor((STREAM_BYTES - cut.length) / 2);
-  return Buffer.concat([whole.subarray(0, half), cut, whole.subarray(whole.length - half)]);
-}
-
-type Result = NonNullable<Awaited<ReturnType<typeof currentResult>>>;
-
-function title(result: Result): string {
-  return result.disk === null ? result.name : `${result.name} on ${result.disk}`;
-}
-
-function statusEvents(machine: AgentMachine, result: Result, status: number): DomainEvent[] {
-  if (status === result.status) return [];
-  const name = title(result);
-  const word = STATUS_WORD[status] ?? 'Unknown';
-  if (status === RESULT_STATUS.running && machine.status === 'TESTING') {
-    return [{ type: 'RUNNING_TEST', level: 'INFO', description: name }];
-  }
-  if (status === RESULT_STATUS.failed || status === RESULT_STATUS.timedout) {
-    return [{ type: 'SCRIPT_DID_NOT_COMPLETE', level: 'INFO', description: `${name} ${word.toLowerCase()}` }];
-  }
-  const before = STATUS_WORD[result.status] ?? 'Unknown';
-  const description = `${name} changed status from '${before}' to '${word}'`;
-  return [{ type: 'SCRIPT_RESULT_CHANGED_STATUS', level: 'DEBUG', description }];
-}
 
 async function enterPhase(
   deps: RegionDeps,
@@ -88,11 +51,22 @@ async function enterPhase(
   await deps.door.apply(machine.systemId, command, undefined, alongside);
 }
 
-async function noteStarted(trx: Transaction<Tables>, machine: AgentMachine, result: Result): Promise<boolean> {
+async function noteStarted(
+  trx: Transaction<Tables>,
+  machine: AgentMachine,
+  result: ToldResult & { id: number },
+): Promise<boolean> {
   await startResult(trx, result.id);
   await writeEvents(trx, machine, statusEvents(machine, result, RESULT_STATUS.running), { kind: 'agent' }, undefined);
   await markMachines(trx, [machine]);
   return true;
+}
+
+/** Undefined: the usual limit of such a phase. */
+function limitOf(phase: Phase, script: { timeoutSeconds: number } | null): number | undefined {
+  if (phase === 'step:inventory') return INVENTORY_LIMIT_MS;
+  const limit = phase.startsWith('script:') && script ? script.timeoutSeconds * 1000 : 0;
+  return limit > 0 ? limit + GRACE_MS : undefined;
 }
 
 /** Takes a step's or script's progress: phases, bytes, own time; any of it shows that the agent lives. */
@@ -108,14 +82,13 @@ export async function takeProgress(
   const result = progress.resultId === undefined ? null : await currentResult(deps.db, machine.id, progress.resultId);
   if (progress.kind === 'script' && !result) return badRequest('No result of this machine’s current work has that id.');
   if (progress.state === 'started') {
-    const limit = progress.kind === 'script' && result ? result.timeoutSeconds * 1000 : 0;
     await enterPhase(
       deps,
       machine,
       attemptId,
       phase,
       `${progress.name} started`,
-      limit > 0 ? limit + GRACE_MS : undefined,
+      limitOf(phase, result),
       result?.status === RESULT_STATUS.pending ? (trx) => noteStarted(trx, machine, result) : undefined,
     );
     return null;
@@ -183,10 +156,10 @@ export async function takeOutcome(
       status,
       exitStatus: outcome.exitStatus,
       seconds: outcome.seconds,
-      output: boundedStream(outcome.output),
-      stdout: boundedStream(outcome.stdout),
-      stderr: boundedStream(outcome.stderr),
-      result: boundedStream(outcome.result),
+      output: boundedStream(Buffer.from(outcome.output, 'base64')),
+      stdout: boundedStream(Buffer.from(outcome.stdout, 'base64')),
+      stderr: boundedStream(Buffer.from(outcome.stderr, 'base64')),
+      result: boundedStream(Buffer.from(outcome.result, 'base64')),
     });
     await pingSets(trx, machine.id);
     await notePhaseToolTime(trx, attemptId, `script:${result.name}`, outcome.seconds);

@@ -2,14 +2,12 @@ import type { Inventory } from '@ingot/contract/agent.ts';
 import { factsFromInventory, type HardwareFacts, unreadable } from '@ingot/core/hardware/facts.ts';
 import { failure } from '@ingot/core/machine/catalogue.ts';
 import type { Failure } from '@ingot/core/machine/model.ts';
-import { sql } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
-import { RESULT_STATUS } from '../lifecycle/result-status.ts';
+import { writeEvents } from '../lifecycle/write-events.ts';
 import { applyInventory } from './inventory/apply.ts';
+import { storeTold, toldByInventory } from './inventory/told.ts';
 import { type AgentMachine, macHolders } from './machine-rows.ts';
-
-/** The script whose result stands for the hardware report. */
-const REPORT = '50-maas-01-commissioning';
+import { statusEvents } from './result-events.ts';
 
 /**
  * Takes the hardware report of a machine that is commissioned. One that tells too little to be a machine's is not stored:
@@ -24,7 +22,7 @@ export async function takeInventory(
 ): Promise<void> {
   const facts = factsFromInventory(inventory);
   const why = notAMachine(facts) ?? (await anotherOne(deps, machine, facts));
-  if (why === null) return storeInventory(deps, machine, inventory, from);
+  if (why === null) return storeInventory(deps, machine, inventory, facts, from);
   const actor = { kind: 'agent' } as const;
   await deps.door.apply(machine.systemId, { type: 'agent-done', actor, attemptId, outcome: 'failed', failure: why });
 }
@@ -47,52 +45,40 @@ async function anotherOne(deps: RegionDeps, machine: AgentMachine, facts: Hardwa
 }
 
 /**
- * Stores the hardware report together with the result of the script that stands for it, in one transaction: a machine
- * never shows the one without the other. Its output follows as any script's.
+ * Stores the hardware report together with the results of the scripts that only tell it, in one transaction: a machine
+ * never shows the one without the other.
  */
 async function storeInventory(
   deps: RegionDeps,
   machine: AgentMachine,
   inventory: Inventory,
+  facts: HardwareFacts,
   from: { address: string; mac: string },
 ): Promise<void> {
-  const warnings = await deps.db.transaction().execute(async (trx) => {
+  await deps.db.transaction().execute(async (trx) => {
     // The door's order: first the machine's row, then what hangs on it.
     const row = await trx
       .selectFrom('machines')
-      .select(['skip_networking', 'skip_storage', 'set_commissioning'])
+      .select(['skip_networking', 'skip_storage', 'set_commissioning', 'architecture'])
       .where('id', '=', machine.id)
       .forUpdate()
       .executeTakeFirstOrThrow();
-    const found = await applyInventory(
-      trx,
-      {
-        machineId: machine.id,
-        systemId: machine.systemId,
-        address: from.address,
-        bootMac: from.mac,
-        skipNetworking: row.skip_networking,
-        skipStorage: row.skip_storage,
-      },
-      inventory,
-    );
-    if (row.set_commissioning !== null) {
-      await trx
-        .updateTable('script_results')
-        .set({
-          status: RESULT_STATUS.passed,
-          exit_status: 0,
-          started: sql<Date>`coalesce(started, now())`,
-          ended: sql<Date>`now()`,
-          updated: sql<Date>`now()`,
-        })
-        .where('set_id', '=', row.set_commissioning)
-        .where('name', '=', REPORT)
-        .where('status', 'in', [RESULT_STATUS.pending, RESULT_STATUS.running])
-        .execute();
-    }
-    return found;
+    const target = {
+      machineId: machine.id,
+      systemId: machine.systemId,
+      address: from.address,
+      bootMac: from.mac,
+      skipNetworking: row.skip_networking,
+      skipStorage: row.skip_storage,
+    };
+    await applyInventory(trx, target, facts);
+    if (row.set_commissioning === null) return;
+    const told = toldByInventory(inventory, facts, row.architecture);
+    const changed = await storeTold(trx, row.set_commissioning, told);
+    const events = changed.flatMap(({ after, ...result }) => statusEvents(machine, result, after));
+    await writeEvents(trx, machine, events, { kind: 'agent' }, undefined);
   });
   deps.changes.announce();
+  const { warnings } = facts;
   if (warnings.length > 0) deps.log.warn({ machine: machine.systemId, warnings }, 'inventory read with gaps');
 }

@@ -1,6 +1,7 @@
 import type { ScriptItem, Task } from '@ingot/contract/agent.ts';
 import { FAST_TRACK } from '@ingot/core/machine/draft.ts';
 import type { RegionDeps } from '../deps.ts';
+import { isFromInventory } from '../lifecycle/builtin-scripts.ts';
 import { readSettings } from '../store/settings.ts';
 import { type InstallRefused, installTask } from './install-task.ts';
 import type { AgentMachine } from './machine-rows.ts';
@@ -32,7 +33,7 @@ async function scripts(
   return {
     kind: 'scripts',
     phase,
-    scripts: rows.filter(isUnfinished).map(scriptItem),
+    scripts: rows.filter((row) => isUnfinished(row) && !isFromInventory(row)).map(scriptItem),
     bmc: withBmc
       ? {
           user: settings.maas_auto_ipmi_user,

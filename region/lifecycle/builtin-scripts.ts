@@ -11,6 +11,8 @@ export interface BuiltinScript {
   tags: readonly string[];
   /** One result for each disk. */
   perDisk: boolean;
+  /** Tells only what the inventory says: the region makes its result when it takes that, the agent is not asked for it. */
+  fromInventory: boolean;
 }
 
 const SERIAL = 0;
@@ -19,32 +21,48 @@ const ANY = 2;
 const NODE = 0;
 const STORAGE = 3;
 
-type Shape = Pick<BuiltinScript, 'parallel' | 'timeoutSeconds'> & { tags?: readonly string[] };
+type Shape = Pick<BuiltinScript, 'parallel' | 'timeoutSeconds'> & { tags?: readonly string[]; fromInventory?: true };
 const commissioning = (name: string, shape: Shape): BuiltinScript => ({
   name,
   kind: 'commissioning',
   hardwareType: NODE,
   perDisk: false,
+  fromInventory: false,
   ...shape,
   tags: ['node', ...(shape.tags ?? [])],
 });
 
 /**
- * In the order in which they run. Limits are wider than upstream's 10 to 60 s: the first script that asks for the inventory
- * pays for it, and a slow or busy machine must not fail for that; what hangs is still ended in minutes.
+ * In the order of their names, as they are listed. Limits are wider than upstream's 10 to 60 s: the first script that needs the
+ * drivers waits for them, and a slow or busy machine must not fail for that; what hangs is still ended in minutes.
  */
 export const BUILTIN_SCRIPTS: readonly BuiltinScript[] = [
   commissioning('20-maas-01-install-lldpd', { parallel: SERIAL, timeoutSeconds: 180 }),
   commissioning('20-maas-02-dhcp-unconfigured-ifaces', { parallel: SERIAL, timeoutSeconds: 180 }),
-  commissioning('20-maas-03-machine-resources', { parallel: SERIAL, timeoutSeconds: 180, tags: ['deploy-info'] }),
+  commissioning('20-maas-03-machine-resources', {
+    parallel: SERIAL,
+    timeoutSeconds: 180,
+    tags: ['deploy-info'],
+    fromInventory: true,
+  }),
   commissioning('30-maas-01-bmc-config', { parallel: SERIAL, timeoutSeconds: 300, tags: ['bmc-config'] }),
-  commissioning('40-maas-01-machine-config-hints', { parallel: SERIAL, timeoutSeconds: 180 }),
-  commissioning('50-maas-01-commissioning', { parallel: SERIAL, timeoutSeconds: 180, tags: ['deploy-info'] }),
+  commissioning('40-maas-01-machine-config-hints', { parallel: SERIAL, timeoutSeconds: 180, fromInventory: true }),
+  commissioning('50-maas-01-commissioning', {
+    parallel: SERIAL,
+    timeoutSeconds: 180,
+    tags: ['deploy-info'],
+    fromInventory: true,
+  }),
   commissioning('maas-capture-lldpd', { parallel: ANY, timeoutSeconds: 180 }),
   commissioning('maas-get-fruid-api-data', { parallel: ANY, timeoutSeconds: 180 }),
-  commissioning('maas-kernel-cmdline', { parallel: ANY, timeoutSeconds: 180 }),
-  commissioning('maas-list-modaliases', { parallel: ANY, timeoutSeconds: 180, tags: ['deploy-info'] }),
-  commissioning('maas-lshw', { parallel: ANY, timeoutSeconds: 300, tags: ['deploy-info'] }),
+  commissioning('maas-kernel-cmdline', { parallel: ANY, timeoutSeconds: 180, fromInventory: true }),
+  commissioning('maas-list-modaliases', {
+    parallel: ANY,
+    timeoutSeconds: 180,
+    tags: ['deploy-info'],
+    fromInventory: true,
+  }),
+  commissioning('maas-lshw', { parallel: ANY, timeoutSeconds: 300, tags: ['deploy-info'], fromInventory: true }),
   commissioning('maas-serial-ports', { parallel: ANY, timeoutSeconds: 180, tags: ['deploy-info'] }),
   commissioning('maas-support-info', { parallel: ANY, timeoutSeconds: 300, tags: ['deploy-info'] }),
   {
@@ -55,6 +73,7 @@ export const BUILTIN_SCRIPTS: readonly BuiltinScript[] = [
     timeoutSeconds: 300,
     tags: ['storage', 'commissioning'],
     perDisk: true,
+    fromInventory: false,
   },
   {
     name: 'wipe-disks',
@@ -64,8 +83,18 @@ export const BUILTIN_SCRIPTS: readonly BuiltinScript[] = [
     timeoutSeconds: 0,
     tags: ['wipe', 'disk', 'storage'],
     perDisk: false,
+    fromInventory: false,
   },
 ];
+
+const FROM_INVENTORY: ReadonlySet<string> = new Set(
+  BUILTIN_SCRIPTS.filter(({ fromInventory }) => fromInventory).map(({ name }) => name),
+);
+
+/** The region makes this built-in script's result itself. */
+export function isFromInventory(script: { name: string; builtin: boolean }): boolean {
+  return script.builtin && FROM_INVENTORY.has(script.name);
+}
 
 function chosen(kind: BuiltinScript['kind'], words: readonly string[]): BuiltinScript[] {
   return BUILTIN_SCRIPTS.filter(

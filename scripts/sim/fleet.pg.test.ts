@@ -215,11 +215,21 @@ describe('what is stuck says so', () => {
     },
     { code: 'stuck.kernel', faults: { stopAt: 'kernel' }, action: 'commission', ends: 'FAILED_COMMISSIONING' },
     { code: 'stuck.agent', faults: { stopAt: 'agent' }, action: 'commission', ends: 'FAILED_COMMISSIONING' },
-    { code: 'stuck.script', faults: { stopAt: 'maas-lshw' }, action: 'commission', ends: 'FAILED_COMMISSIONING' },
+    {
+      code: 'stuck.script',
+      faults: { stopAt: 'maas-support-info' },
+      action: 'commission',
+      ends: 'FAILED_COMMISSIONING',
+    },
     { code: 'stuck.step', faults: { stopAt: 'image' }, action: 'deploy', ends: 'FAILED_DEPLOYMENT' },
     { code: 'stuck.reboot', faults: { stopAt: 'reboot' }, action: 'deploy', ends: 'FAILED_DEPLOYMENT' },
     { code: 'power.auth', faults: { bmc: 'wrong-password' }, action: 'commission', ends: 'READY' },
-    { code: 'script.failed', faults: { failScript: 'maas-lshw' }, action: 'commission', ends: 'FAILED_COMMISSIONING' },
+    {
+      code: 'script.failed',
+      faults: { failScript: 'maas-support-info' },
+      action: 'commission',
+      ends: 'FAILED_COMMISSIONING',
+    },
   ] as const;
 
   test.concurrent.each(cases.map((one, index) => ({ ...one, index })))(

@@ -166,14 +166,14 @@ describe('a machine', () => {
     await tab('Timeline');
     await page.getByRole('heading', { name: 'Commissioning', level: 2 }).waitFor();
     // It goes on while one looks: the row of a script comes by itself, and it is not over yet.
-    await page.getByRole('button', { name: /20-maas-03-machine-resources/ }).waitFor({ timeout: 20_000 });
+    await page.getByRole('button', { name: /20-maas-02-dhcp-unconfigured-ifaces/ }).waitFor({ timeout: 20_000 });
     expect(await page.getByText('Running', { exact: true }).count()).toBe(1);
     await shot('timeline-live');
     machineAt(0).pace = [5, 40];
     await person.waitForStatus('Ready', 30_000);
-    const seen = page.getByRole('button', { name: /maas-lshw/ });
+    const seen = page.getByRole('button', { name: /maas-support-info/ });
     await seen.click();
-    await page.getByRole('region', { name: 'Evidence of maas-lshw' }).waitFor();
+    await page.getByRole('region', { name: 'Evidence of maas-support-info' }).waitFor();
     await shot('timeline');
     expect(await violations(page)).toEqual([]);
   });
@@ -190,10 +190,10 @@ describe('a machine', () => {
 
   test('shows what its scripts printed', async () => {
     await tab('Results');
-    await page.getByRole('button', { name: /^Output of maas-lshw/ }).click();
-    const output = page.getByRole('region', { name: 'Output of maas-lshw' });
+    await page.getByRole('button', { name: /^Output of maas-support-info/ }).click();
+    const output = page.getByRole('region', { name: 'Output of maas-support-info' });
     await output.waitFor();
-    expect(await output.innerText()).toContain(`maas-lshw on ${machineAt(0).hardware.serial}`);
+    expect(await output.innerText()).toContain(`maas-support-info on ${machineAt(0).hardware.serial}`);
     await shot('results');
     expect(await violations(page)).toEqual([]);
   });
@@ -293,7 +293,7 @@ describe('a machine', () => {
   });
 
   test('that fails says what was seen last and what to do', async () => {
-    machineAt(0).faults = { failScript: 'maas-lshw' };
+    machineAt(0).faults = { failScript: 'maas-support-info' };
     await person.act('Commission');
     await person.waitForStatus('Failed commissioning', 30_000);
     const { attempt } = await site.api.machine(first.systemId);

@@ -1,5 +1,4 @@
-import type { Inventory } from '@ingot/contract/agent.ts';
-import { factsFromInventory, type HardwareFacts } from '@ingot/core/hardware/facts.ts';
+import type { HardwareFacts } from '@ingot/core/hardware/facts.ts';
 import { sql, type Transaction } from 'kysely';
 import { expandStorageResults } from '../../lifecycle/effects/script-sets.ts';
 import { markMachines } from '../../store/mark.ts';
@@ -55,15 +54,14 @@ async function applyMachine(trx: Transaction<Tables>, machineId: number, facts: 
 
 /**
  * Stores what the machine says it is: processor, memory, interfaces, disks, and on them the default network and storage
- * layout unless they are to be left alone. The machine's row must be locked by the caller. Returns the parser's warnings.
+ * layout unless they are to be left alone. The machine's row must be locked by the caller.
  */
 export async function applyInventory(
   trx: Transaction<Tables>,
   target: InventoryTarget,
-  inventory: Inventory,
-): Promise<string[]> {
+  facts: HardwareFacts,
+): Promise<void> {
   const { machineId, systemId } = target;
-  const facts = factsFromInventory(inventory);
   await applyMachine(trx, machineId, facts);
   await applyTag(trx, machineId, 'virtual', facts.virtual);
   if (!target.skipNetworking) {
@@ -77,5 +75,4 @@ export async function applyInventory(
     await expandStorageResults(trx, machineId);
   }
   await markMachines(trx, [{ id: machineId, systemId }]);
-  return facts.warnings;
 }
