@@ -1,6 +1,7 @@
 import { decide } from '@ingot/core/machine/decide.ts';
 import { Kysely, PostgresDialect } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Door } from '../deps.ts';
 import { preparing } from '../store/prepared.ts';
 import type { Tables } from '../store/schema.ts';
 import { startTestCluster, type TestCluster } from '../testing/cluster.ts';
@@ -308,19 +309,24 @@ test('what only refers to a machine is written while a step of it is under way, 
   expect(written).toBe(true);
 });
 
-test('a phase costs nine statements, transaction included', async () => {
-  const { deps, admin } = region;
-  const machine = await region.machine({ hostname: 'calm-fox' });
-  await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
-  const { attempt } = await attemptOf(machine.systemId);
+/** A door whose statements are noted, by their beginnings. */
+function notedDoor(): { door: Door; asked: string[] } {
   const asked: string[] = [];
   const db = new Kysely<Tables>({
-    dialect: new PostgresDialect({ pool: preparing(deps.pool) }),
+    dialect: new PostgresDialect({ pool: preparing(region.deps.pool) }),
     log: ({ query }) => {
       asked.push(query.sql.trim().replace(/\s+/g, ' ').slice(0, 60));
     },
   });
-  const door = createDoor({ db, sealer: deps.sealer, decide, committed: () => undefined });
+  return { door: createDoor({ db, sealer: region.deps.sealer, decide, committed: () => undefined }), asked };
+}
+
+test('a phase costs eight statements, transaction included', async () => {
+  const { deps, admin } = region;
+  const machine = await region.machine({ hostname: 'calm-fox' });
+  await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
+  const { attempt } = await attemptOf(machine.systemId);
+  const { door, asked } = notedDoor();
   const evidence = { kind: 'agent.progress', text: 'x' };
   const enter = (phase: `script:${string}`) =>
     door.apply(machine.systemId, { type: 'phase', actor: agent, attemptId: attempt.id, phase, evidence });
@@ -328,5 +334,63 @@ test('a phase costs nine statements, transaction included', async () => {
   expect(await enter('script:first')).toMatchObject({ ok: true });
   asked.length = 0;
   expect(await enter('script:second')).toMatchObject({ ok: true });
-  expect(asked, asked.join('\n')).toHaveLength(9);
+  expect(asked, asked.join('\n')).toHaveLength(8);
+});
+
+test('an allocation of any number of machines costs five statements, transaction included, and tells each of them', async () => {
+  const { deps, admin } = region;
+  const systemIds: string[] = [];
+  for (const hostname of ['calm-fox', 'calm-hen', 'calm-owl']) {
+    const { systemId } = await region.machine({ hostname });
+    systemIds.push(systemId);
+  }
+  await deps.db.updateTable('machines').set({ status: 'READY' }).where('system_id', 'in', systemIds).execute();
+  const { door, asked } = notedDoor();
+  const command = { type: 'allocate', actor: admin, agentName: 'model' } as const;
+  const caller = {
+    userId: admin.id,
+    username: admin.name,
+    endpoint: 'api',
+    address: '192.0.2.7',
+    userAgent: 'x',
+  } as const;
+  const applied = await door.applyEach(
+    systemIds.map((systemId) => ({ systemId, command, caller })),
+    false,
+  );
+  expect(asked, asked.join('\n')).toHaveLength(5);
+  expect(applied.map((one) => one?.ok)).toEqual([true, true, true]);
+  const rows = await deps.db
+    .selectFrom('machines')
+    .select(['system_id', 'status', 'owner_id', 'agent_name', 'version'])
+    .where('system_id', 'in', systemIds)
+    .orderBy('id')
+    .execute();
+  expect(rows).toEqual(
+    systemIds.map((system_id) => ({
+      system_id,
+      status: 'ALLOCATED',
+      owner_id: admin.id,
+      agent_name: 'model',
+      version: expect.any(Number),
+    })),
+  );
+  const events = await deps.db
+    .selectFrom('events')
+    .select(['system_id', 'username', 'ip_address', 'endpoint', 'type'])
+    .where('type', '=', 'REQUEST_NODE_ACQUIRE')
+    .where('system_id', 'in', systemIds)
+    .orderBy('id')
+    .execute();
+  expect(events).toEqual(
+    systemIds.map((system_id) => ({
+      system_id,
+      username: admin.name,
+      ip_address: '192.0.2.7',
+      endpoint: 0,
+      type: 'REQUEST_NODE_ACQUIRE',
+    })),
+  );
+  const marks = await deps.db.selectFrom('changes').select('key').where('key', 'in', systemIds).orderBy('id').execute();
+  expect(marks.slice(-3).map((row) => row.key)).toEqual(systemIds);
 });

@@ -1,16 +1,15 @@
 import type { Command, Decide, DecideContext, Decision } from '@ingot/core/machine/model.ts';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Applied, Caller, Door, Sealer, Wanted } from '../deps.ts';
-import { markMachines } from '../store/mark.ts';
+import { marking, markMachines } from '../store/mark.ts';
 import { NotFound } from '../store/not-found.ts';
 import { isWorthRetrying } from '../store/pg-error.ts';
 import type { Tables } from '../store/schema.ts';
-import { type Settings, settingsOf } from '../store/settings.ts';
 import { carryOut } from './effects/carry-out.ts';
-import { type LoadedMachine, loadLocked, loadMachine } from './load.ts';
+import { type HeldMachine, type LoadedMachine, loadLocked, loadMachine } from './load.ts';
 import { Refused } from './refused.ts';
-import { isRowOnly, saveMachine, saveRows } from './save.ts';
-import { type Told, writeEvents, writeEventsOf } from './write-events.ts';
+import { isRowOnly, saveMachine, savingRows } from './save.ts';
+import { type Told, tellingOf, writeEvents } from './write-events.ts';
 
 /** Two transactions can meet; four times in a row means that something else is wrong. */
 const TRIES = 4;
@@ -27,7 +26,7 @@ export interface DoorParts {
 export function createDoor(parts: DoorParts): Door {
   return {
     async load(systemId) {
-      return (await loadMachine(parts.db, systemId, false))?.state ?? null;
+      return (await loadMachine(parts.db, systemId))?.state ?? null;
     },
     async apply(systemId, command, caller, alongside) {
       try {
@@ -73,14 +72,12 @@ async function once(
   caller: Caller | undefined,
   alongside: ((trx: Transaction<Tables>) => Promise<boolean>) | undefined,
 ): Promise<Outcome> {
-  const loaded = await loadMachine(trx, systemId, true);
+  const [loaded] = await loadLocked(trx, [systemId], true);
   if (!loaded) throw new NotFound('machine', systemId);
   if (alongside && !(await alongside(trx))) {
     return { applied: { ok: true, machine: loaded.state, events: [], note: 'stale' }, changed: false, due: false };
   }
-  const { settings, attemptIds } = await beside(trx, 1);
-  const context = decideContext(loaded.now, attemptIds[0] ?? 0, settings);
-  const decision = parts.decide(loaded.state, command, context);
+  const decision = parts.decide(loaded.state, command, decideContext(loaded));
   if (!decision.ok) return { applied: { ok: false, refused: decision.refused }, changed: false, due: false };
   const { machine, events, effects, note, closed } = decision;
   const applied: Applied = { ok: true, machine, events, note };
@@ -91,7 +88,7 @@ async function once(
   const identity = { id: loaded.row.id, systemId, hostname: machine.hostname };
   await writeEvents(trx, identity, events, command.actor, caller);
   await markMachines(trx, [identity], machine.attempt ? [machine.attempt.id] : []);
-  const effectContext = { trx, sealer: parts.sealer, settings, machineId: loaded.row.id, machine };
+  const effectContext = { trx, sealer: parts.sealer, settings: loaded.settings, machineId: loaded.row.id, machine };
   for (const effect of effects) await carryOut(effectContext, effect);
   const due = machine.nextAt !== null && machine.nextAt <= loaded.now;
   return { applied, changed: true, due };
@@ -117,18 +114,17 @@ async function onceEach(
   if (new Set(systemIds).size < systemIds.length) throw new Error('several commands to one machine at once');
   const machines = await loadLocked(trx, systemIds, wait);
   const bySystemId = new Map(machines.map((loaded) => [loaded.row.system_id, loaded]));
-  const { settings, attemptIds } = await beside(trx, wanted.length);
   const rows: { loaded: LoadedMachine; after: LoadedMachine['state'] }[] = [];
   const told: (Told & { attemptId: number | null })[] = [];
   let due = false;
   const applied: (Applied | null)[] = [];
-  for (const [index, { systemId, command, caller }] of wanted.entries()) {
+  for (const { systemId, command, caller } of wanted) {
     const loaded = bySystemId.get(systemId);
     if (!loaded) {
       applied.push(null);
       continue;
     }
-    const decision = parts.decide(loaded.state, command, decideContext(loaded.now, attemptIds[index] ?? 0, settings));
+    const decision = parts.decide(loaded.state, command, decideContext(loaded));
     if (!decision.ok) {
       applied.push({ ok: false, refused: decision.refused });
       continue;
@@ -140,31 +136,23 @@ async function onceEach(
     else await saveMachine(trx, loaded, machine, closed);
     const identity = { id: loaded.row.id, systemId, hostname: machine.hostname };
     told.push({ machine: identity, events, actor: command.actor, caller, attemptId: machine.attempt?.id ?? null });
-    const effectContext = { trx, sealer: parts.sealer, settings, machineId: loaded.row.id, machine };
+    const effectContext = { trx, sealer: parts.sealer, settings: loaded.settings, machineId: loaded.row.id, machine };
     for (const effect of effects) await carryOut(effectContext, effect);
     due ||= machine.nextAt !== null && machine.nextAt <= loaded.now;
   }
-  await saveRows(trx, rows);
-  await writeEventsOf(trx, told);
-  await markMachines(
-    trx,
-    told.map((one) => one.machine),
-    told.flatMap((one) => one.attemptId ?? []),
-  );
+  if (told.length > 0) {
+    const { bodies, changes } = marking(
+      told.map((one) => one.machine),
+      told.flatMap((one) => one.attemptId ?? []),
+    );
+    await sql`WITH saved AS (${savingRows(rows)}), told AS (${tellingOf(told)}), marked AS (${bodies}) ${changes}`.execute(
+      trx,
+    );
+  }
   return { applied, changed: told.length > 0, due };
 }
 
-/** What a decision needs that is not the machine's: the settings, and an id for an attempt that it may open. */
-async function beside(trx: Transaction<Tables>, count: number): Promise<{ settings: Settings; attemptIds: number[] }> {
-  const { rows } = await sql<{ attempt_ids: number[]; settings: Record<string, unknown> | null }>`
-    SELECT to_json(ARRAY(SELECT nextval('attempt_ids') FROM generate_series(1, ${count}::integer))) AS attempt_ids,
-      (SELECT json_object_agg(name, value) FROM settings) AS settings`.execute(trx);
-  const [row] = rows;
-  const stored = Object.entries(row?.settings ?? {}).map(([name, value]) => ({ name, value }));
-  return { settings: settingsOf(stored), attemptIds: row?.attempt_ids ?? [] };
-}
-
-function decideContext(now: number, attemptId: number, settings: Settings): DecideContext {
+function decideContext({ now, attemptId, settings }: HeldMachine): DecideContext {
   return {
     now,
     attemptId,

@@ -1,6 +1,7 @@
 import type { Attempt, MachineFacts, MachineState } from '@ingot/core/machine/model.ts';
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { MachinesTable, Tables } from '../store/schema.ts';
+import { type Settings, settingsOf } from '../store/settings.ts';
 import { bootServiceDown, diskTooSmall, type ServingRack } from './boot-facts.ts';
 import { Column } from './machine-row.ts';
 
@@ -19,26 +20,32 @@ export interface LoadedMachine {
   now: number;
 }
 
-/**
- * The machine as core sees it; with `lock` its row stays ours until the transaction ends. Null when unknown. Its key is not
- * locked: whoever only refers to the machine (events, marks, evidence) does not wait for a step of it, nor the other way.
- */
-export async function loadMachine(db: Reader, systemId: string, lock: boolean): Promise<LoadedMachine | null> {
-  const query = db.selectFrom('machines').selectAll().where('system_id', '=', systemId);
-  const row = await (lock ? query.forNoKeyUpdate() : query).executeTakeFirst();
+/** A machine whose row is ours until the transaction ends, with what a decision needs that is not the machine's. */
+export interface HeldMachine extends LoadedMachine {
+  settings: Settings;
+  /** For an attempt that the decision may open. */
+  attemptId: number;
+}
+
+/** The machine as core sees it. Null when unknown. */
+export async function loadMachine(db: Reader, systemId: string): Promise<LoadedMachine | null> {
+  const row = await db.selectFrom('machines').selectAll().where('system_id', '=', systemId).executeTakeFirst();
   if (!row) return null;
-  return (await aroundRows(db, [row]))[0] ?? null;
+  const [found] = await loadFacts(db, [row.id], false);
+  // Deleted between the two statements.
+  return found ? loadedOf(row, found) : null;
 }
 
 /**
- * Several machines, locked, in the order of their ids. Missing are those that do not exist and, without `wait`, those
- * that somebody else holds at the moment.
+ * Machines whose rows stay ours until the transaction ends, in the order of their ids. Missing are those that do not exist
+ * and, without `wait`, those that somebody else holds at the moment. Their keys are not locked: whoever only refers to a
+ * machine (events, marks, evidence) does not wait for a step of it, nor the other way.
  */
 export async function loadLocked(
   trx: Transaction<Tables>,
   systemIds: readonly string[],
   wait: boolean,
-): Promise<LoadedMachine[]> {
+): Promise<HeldMachine[]> {
   // In one order everywhere, so that two of these cannot wait for each other.
   const query = trx
     .selectFrom('machines')
@@ -46,24 +53,27 @@ export async function loadLocked(
     .where(sql<boolean>`system_id = ANY(${systemIds}::text[])`)
     .orderBy('id')
     .forNoKeyUpdate();
-  return await aroundRows(trx, await (wait ? query : query.skipLocked()).execute());
+  const rows = await (wait ? query : query.skipLocked()).execute();
+  if (rows.length === 0) return [];
+  // A statement of its own: what a single one reads beside a locked row could be older than the row it waited for.
+  const facts = await loadFacts(
+    trx,
+    rows.map((row) => row.id),
+    true,
+  );
+  const byId = new Map(facts.map((found) => [found.id, found]));
+  const settings = settingsOf(Object.entries(facts[0]?.settings ?? {}).map(([name, value]) => ({ name, value })));
+  return rows.flatMap((row) => {
+    const found = byId.get(row.id);
+    if (found?.next_attempt_id == null) return [];
+    return [{ ...loadedOf(row, found), settings, attemptId: found.next_attempt_id }];
+  });
 }
 
-/** Separate statements: what a single one reads beside a locked row could be older than the row it waited for. */
-async function aroundRows(db: Reader, rows: readonly Selectable<MachinesTable>[]): Promise<LoadedMachine[]> {
-  if (rows.length === 0) return [];
-  const facts = await loadFacts(
-    db,
-    rows.map((row) => row.id),
-  );
-  return rows.flatMap((row) => {
-    const found = facts.get(row.id);
-    // Deleted between the two statements, which only happens without a lock.
-    if (!found) return [];
-    const attempt = attemptOf(found);
-    const isIts = attempt !== null && attempt.id === row.attempt_id;
-    return [{ row, state: stateOf(row, isIts ? attempt : null, found), now: found.now.getTime() }];
-  });
+function loadedOf(row: Selectable<MachinesTable>, found: FactsRow): LoadedMachine {
+  const attempt = attemptOf(found);
+  const isIts = attempt !== null && attempt.id === row.attempt_id;
+  return { row, state: stateOf(row, isIts ? attempt : null, found), now: found.now.getTime() };
 }
 
 function stateOf(row: Selectable<MachinesTable>, attempt: Attempt | null, found: FactsRow): MachineState {
@@ -151,9 +161,15 @@ interface FactsRow extends AttemptRow {
   disk_size: number | null;
   serving: ServingRack[] | null;
   agent_waiting: boolean;
+  next_attempt_id: number | null;
+  settings: Record<string, unknown> | null;
 }
 
-async function loadFacts(db: Reader, ids: readonly number[]): Promise<Map<number, FactsRow>> {
+/** With `held`, the settings and an id for an attempt come along. */
+async function loadFacts(db: Reader, ids: readonly number[], held: boolean): Promise<FactsRow[]> {
+  const beside = held
+    ? sql`nextval('attempt_ids') AS next_attempt_id, (SELECT json_object_agg(name, value) FROM settings) AS settings`
+    : sql`NULL::bigint AS next_attempt_id, NULL::json AS settings`;
   const { rows } = await sql<FactsRow>`
     SELECT m.id, now() AS now, a.id AS attempt_id, a.kind, a.started, a.ended, a.outcome, a.failure, a.phase,
       a.phase_since, a.deadline, a.last_evidence, a.agent_seen,
@@ -178,9 +194,10 @@ async function loadFacts(db: Reader, ids: readonly number[]): Promise<Map<number
           AND r.system_id = coalesce((SELECT v.primary_rack FROM interfaces i JOIN vlans v ON v.id = i.vlan_id
             WHERE i.id = m.boot_interface_id), r.system_id)) AS serving,
       EXISTS (SELECT 1 FROM agent_sessions s WHERE s.system_id = m.system_id AND s.closing = 'stay'
-        AND s.asked > now() - make_interval(secs => ${AGENT_FRESH_SECONDS}) AND s.expires > now()) AS agent_waiting
+        AND s.asked > now() - make_interval(secs => ${AGENT_FRESH_SECONDS}) AND s.expires > now()) AS agent_waiting,
+      ${beside}
     FROM machines m LEFT JOIN attempts a ON a.id = m.attempt_id WHERE m.id = ANY(${ids}::integer[])`.execute(db);
-  return new Map(rows.map((row) => [row.id, row]));
+  return rows;
 }
 
 function factsOf(row: Selectable<MachinesTable>, found: FactsRow): MachineFacts {

@@ -1,5 +1,5 @@
 import type { Attempt, MachineState } from '@ingot/core/machine/model.ts';
-import { sql, type Transaction } from 'kysely';
+import { type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Tables } from '../store/schema.ts';
 import type { LoadedMachine } from './load.ts';
 
@@ -67,29 +67,59 @@ function columnsOf(after: MachineState, now: number) {
   };
 }
 
+/** All of them. */
+const COLUMNS = [
+  'status',
+  'previous_status',
+  'status_since',
+  'owner_id',
+  'locked',
+  'dynamic',
+  'agent_name',
+  'error_description',
+  'power_state',
+  'power_want',
+  'power_soft',
+  'power_tries',
+  'generation',
+  'next_at',
+  'boot_target',
+  'waiting_code',
+  'waiting_since',
+  'waiting_deadline',
+  'attempt_id',
+  'enlisting',
+  'netboot',
+  'osystem',
+  'distro_series',
+  'hwe_kernel',
+  'enable_ssh',
+  'skip_networking',
+  'skip_storage',
+  'skip_bmc_config',
+  'ephemeral_deploy',
+  'updated',
+  'erase',
+] as const satisfies readonly (keyof ReturnType<typeof columnsOf> | 'erase')[];
+
 /** The decision changed the row alone: no attempt, no want and nothing that is stamped beside it. */
 export function isRowOnly({ state }: LoadedMachine, after: MachineState, closed: Attempt | undefined): boolean {
   const same = state.attempt === after.attempt && state.powerWant === after.powerWant;
   return same && state.generation === after.generation && state.powerState === after.powerState && closed === undefined;
 }
 
-/** Writes many such rows in one statement; the same columns as saveMachine. */
-export async function saveRows(
-  trx: Transaction<Tables>,
-  saved: readonly { loaded: LoadedMachine; after: MachineState }[],
-): Promise<void> {
-  if (saved.length === 0) return;
+/** Writes many such rows, as one statement whose text does not depend on their number; the same columns as saveMachine. */
+export function savingRows(saved: readonly { loaded: LoadedMachine; after: MachineState }[]): RawBuilder<unknown> {
   const rows = saved.map(({ loaded, after }) => ({
     id: loaded.row.id,
     ...columnsOf(after, loaded.now),
     erase: after.erase,
   }));
-  const columns = Object.keys(rows[0] ?? {}).filter((name) => name !== 'id');
-  const targets = sql.join(columns.map((name) => sql.ref(name)));
-  const values = sql.join(columns.map((name) => sql.ref(`r.${name}`)));
-  await sql`
+  const targets = sql.join(COLUMNS.map((name) => sql.ref(name)));
+  const values = sql.join(COLUMNS.map((name) => sql.ref(`r.${name}`)));
+  return sql`
     UPDATE machines m SET (${targets}, version) = ROW(${values}, m.version + 1)
-    FROM jsonb_populate_recordset(NULL::machines, ${JSON.stringify(rows)}::jsonb) r WHERE m.id = r.id`.execute(trx);
+    FROM jsonb_populate_recordset(NULL::machines, ${JSON.stringify(rows)}::jsonb) r WHERE m.id = r.id`;
 }
 
 /**

@@ -1,11 +1,16 @@
 import type { Actor, DomainEvent } from '@ingot/core/machine/model.ts';
-import type { Transaction } from 'kysely';
+import { type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Caller } from '../deps.ts';
 import type { Tables } from '../store/schema.ts';
 
 /** Numbers that clients compare. */
 export const EVENT_LEVELS = { AUDIT: 0, DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40 } as const;
 const ENDPOINTS = { api: 0, ui: 1, cli: 2, system: 0 } as const;
+
+const COLUMNS = [
+  ...(['machine_id', 'system_id', 'hostname', 'user_id', 'username', 'type', 'level'] as const),
+  ...(['description', 'endpoint', 'ip_address', 'user_agent'] as const),
+];
 
 /** What a command to one machine has told. */
 export interface Told {
@@ -23,11 +28,11 @@ export async function writeEvents(
   actor: Actor,
   caller: Caller | undefined,
 ): Promise<void> {
-  await writeEventsOf(trx, [{ machine, events, actor, caller }]);
+  if (events.length > 0) await tellingOf([{ machine, events, actor, caller }]).execute(trx);
 }
 
-/** The same of many machines, in one statement. */
-export async function writeEventsOf(trx: Transaction<Tables>, told: readonly Told[]): Promise<void> {
+/** The same of many machines, as one statement whose text does not depend on their number. */
+export function tellingOf(told: readonly Told[]): RawBuilder<unknown> {
   const rows = told.flatMap(({ machine, events, actor, caller }) => {
     const user = actor.kind === 'user' ? { id: actor.id, name: actor.name } : { id: null, name: '' };
     return events.map((event) => ({
@@ -44,5 +49,8 @@ export async function writeEventsOf(trx: Transaction<Tables>, told: readonly Tol
       user_agent: caller?.userAgent ?? '',
     }));
   });
-  if (rows.length > 0) await trx.insertInto('events').values(rows).execute();
+  const columns = sql.join(COLUMNS.map((name) => sql.ref(name)));
+  return sql`
+    INSERT INTO events (${columns})
+    SELECT ${columns} FROM jsonb_populate_recordset(NULL::events, ${JSON.stringify(rows)}::jsonb)`;
 }

@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Tables } from './schema.ts';
 
 /**
@@ -11,17 +11,20 @@ export async function markMachines(
   attemptIds: readonly number[] = [],
 ): Promise<void> {
   if (machines.length === 0) return;
-  await db
-    .with('marked', (cte) =>
-      cte
-        .insertInto('body_dirty')
-        .values(machines.map(({ id }) => ({ machine_id: id })))
-        .returning('id'),
-    )
-    .insertInto('changes')
-    .values([
-      ...machines.map(({ systemId }) => ({ kind: 'machine', key: systemId })),
-      ...attemptIds.map((id) => ({ kind: 'attempt', key: String(id) })),
-    ])
-    .execute();
+  const { bodies, changes } = marking(machines, attemptIds);
+  await sql`WITH marked AS (${bodies}) ${changes}`.execute(db);
+}
+
+/** The same as two statements, to go as one with others. Their text does not depend on the numbers, so they stay prepared. */
+export function marking(
+  machines: readonly { id: number; systemId: string }[],
+  attemptIds: readonly number[],
+): { bodies: RawBuilder<unknown>; changes: RawBuilder<unknown> } {
+  return {
+    bodies: sql`INSERT INTO body_dirty (machine_id) SELECT unnest(${machines.map(({ id }) => id)}::integer[])`,
+    changes: sql`
+      INSERT INTO changes (kind, key)
+      SELECT 'machine', unnest(${machines.map(({ systemId }) => systemId)}::text[])
+      UNION ALL SELECT 'attempt', unnest(${attemptIds.map(String)}::text[])`,
+  };
 }

@@ -9,8 +9,8 @@ import { type Json, toJson } from '../wire/json.ts';
 import { strictBoolean } from '../wire/scalars.ts';
 import { allOf, lastOf, namesOf, textOf } from '../wire/values.ts';
 import { actorOf, callerOf, commentOf, refusalError } from './command.ts';
+import { bodyAfterGrant } from './granted-body.ts';
 import { siteFor } from './site.ts';
-import { bodyAfterChange } from './stored.ts';
 
 /**
  * Takes the cheapest machine that meets all constraints, or with dry_run only names it. 409 when there is none, with the
@@ -71,7 +71,7 @@ function optionsOf(call: UserCall): { dryRun: boolean; verbose: boolean; agentNa
 
 /** The stored body with the matches put in as its last key. */
 async function answer(call: UserCall, taken: Match, verboseOver: readonly Match[] | null): Promise<Reply> {
-  const body = await bodyAfterChange(call.deps.db, taken.row.id);
+  const body = await bodyAfterGrant(call.deps.db, taken.row.id);
   if (body === null) throw conflict(`No machine with system ID ${taken.row.systemId} available.`);
   const matches: Json = verboseOver === null ? taken.byType : { ...taken.byType, ...verboseMaps(verboseOver) };
   const open = body.slice(0, body.lastIndexOf('\n}'));

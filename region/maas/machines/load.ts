@@ -64,7 +64,7 @@ export interface MachineAggregates {
 }
 
 /** Events at this level and above speak for the machine (lifecycle.md §16). */
-const INFO = 20;
+export const INFO = 20;
 
 /** A constant number of queries for any number of machines. Machines that do not exist are simply missing. */
 export async function loadAggregates(db: Kysely<Tables>, ids: readonly number[]): Promise<MachineAggregates> {
