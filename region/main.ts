@@ -20,8 +20,29 @@ function beside(...candidates: string[]): string {
   return found ?? path.resolve(import.meta.dirname, candidates[0] ?? '.');
 }
 
+interface Stop {
+  asked: boolean;
+  signal: Promise<void>;
+}
+
+/** From here on a signal no longer ends the process: what it has started has to end first, a PostgreSQL above all. */
+function stopOnSignal(log: Logger): Stop {
+  const stop: Stop = { asked: false, signal: Promise.resolve() };
+  stop.signal = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  }).then(() => {
+    stop.asked = true;
+    setTimeout(() => {
+      log.error('not everything ended in time; leaving it');
+      process.exit(1);
+    }, STOP_WITHIN_MS).unref();
+  });
+  return stop;
+}
+
 async function serve(command: Extract<RegionCommand, { command: 'serve' }>, log: Logger): Promise<void> {
   const started = performance.now();
+  const stop = stopOnSignal(log);
   // Before anything of the state is touched.
   await claimSocket(path.join(command.stateDir, 'run', 'api.sock'));
   const state = await openState(stateOptions(command, log));
@@ -30,6 +51,7 @@ async function serve(command: Extract<RegionCommand, { command: 'serve' }>, log:
     await closeState({ ...state, cluster: null }, 'guest');
     await cluster?.stop();
   };
+  if (stop.asked) return closing();
   const webDir = beside('web', '../dist/web');
   const racks = command.rackListen && { listen: command.rackListen, names: command.rackNames };
   const options = { state, stateDir: command.stateDir, tcp: command.listen, racks, webDir, log };
@@ -39,16 +61,9 @@ async function serve(command: Extract<RegionCommand, { command: 'serve' }>, log:
   });
   const ms = Math.round(performance.now() - started);
   log.info({ host: command.listen.host, port: region.port, ms }, 'region serves');
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-  });
-  const limit = setTimeout(() => {
-    log.error('not everything ended in time; leaving it');
-    process.exit(1);
-  }, STOP_WITHIN_MS);
+  await stop.signal;
   await region.stop();
   await closing();
-  clearTimeout(limit);
   log.info('region ended');
 }
 
