@@ -28,6 +28,7 @@ export async function allocateMachine(
       command: { type: 'allocate', actor: actorOf(principal), comment: request.comment },
       caller: callerOf(principal),
     },
+    pool: request.pool ?? null,
     leastCost: leastCost({ cpu_count: request.cpuCount, mem: request.memory }),
     listAll: false,
     explain: true,

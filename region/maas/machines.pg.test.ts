@@ -276,6 +276,10 @@ describe('what is refused, in the words clients know', () => {
 });
 
 describe('allocation', () => {
+  async function newPool(name: string): Promise<number> {
+    return body(await admin.post('resourcepools/', { name })).id as number;
+  }
+
   test('the smallest machine that fits, dry_run changes nothing, concurrent callers get different machines', async () => {
     const tag = 'contest';
     await admin.post('tags/', { name: tag });
@@ -295,6 +299,30 @@ describe('allocation', () => {
     expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200]);
     expect(new Set(answers.map((answer) => body(answer).hostname))).toEqual(new Set(['big', 'small', 'middle']));
     expect((await bob.post('machines/?op=allocate', { tags: tag })).status).toBe(409);
+  });
+
+  test('of a pool that is asked for: its machines only, also those that came into it and under its new name', async () => {
+    await newPool('left');
+    const right = await newPool('right');
+    const [small, big] = [await readyMachine('pool-small'), await readyMachine('pool-big', { cpuCount: 8 })];
+    const put = async ({ systemId }: Made, pool: string) =>
+      expect((await admin.put(`machines/${systemId}/`, { pool })).status).toBe(200);
+    const taken = async (pool: string | string[]) => {
+      const answer = await ann.post('machines/?op=allocate', { pool });
+      return answer.status === 200 ? body(answer).hostname : answer.status;
+    };
+    await put(small, 'left');
+    await put(big, 'right');
+    expect(await taken('right')).toBe('pool-big');
+    expect(await taken('right')).toBe(409);
+    await put(small, 'right');
+    expect(await taken('left')).toBe(409);
+    expect((await admin.put(`resourcepool/${right}/`, { name: 'renamed' })).status).toBe(200);
+    expect(await taken('renamed')).toBe('pool-small');
+    const [one, two] = [await readyMachine('pool-one'), await readyMachine('pool-two', { cpuCount: 8 })];
+    await put(one, 'renamed');
+    await put(two, 'left');
+    expect([await taken(['left', 'renamed']), await taken(['left', 'renamed'])]).toEqual(['pool-one', 'pool-two']);
   });
 });
 

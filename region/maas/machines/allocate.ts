@@ -39,6 +39,7 @@ export async function allocate(call: UserCall): Promise<Reply> {
     devices: needsDevices(constraints),
     each: needsDevices(constraints) || constraints.name !== undefined || constraints.system_id !== undefined,
     take: options.dryRun ? null : { command, caller: callerOf(call) },
+    pool: constraints.pool?.length === 1 ? (constraints.pool[0] ?? null) : null,
     leastCost: leastCost(constraints),
     listAll: options.verbose,
     explain: false,

@@ -3,7 +3,13 @@ import type { Lack, Match } from '@ingot/core/allocate/candidates.ts';
 import type { Command, Refusal } from '@ingot/core/machine/model.ts';
 import type { Caller, RegionDeps } from '../../deps.ts';
 import { batched } from '../../store/batched.ts';
-import { type CandidateClass, type CandidateIndex, candidateIndex, firstOfCost } from './candidate-index.ts';
+import {
+  type CandidateClass,
+  type CandidateIndex,
+  type Candidates,
+  candidateIndex,
+  firstOfCost,
+} from './candidate-index.ts';
 
 /** Requests that are served by one transaction. */
 const BATCH = 32;
@@ -14,6 +20,8 @@ export interface AllocationRequest {
   person: { id: number; admin: boolean };
   /** How a machine fits; anything else: it does not. */
   test: (row: CandidateRow) => Match | Lack;
+  /** Only machines of this pool pass the test; null: it does not ask for one pool. */
+  pool: string | null;
   /** No machine of a lower cost passes the test. */
   leastCost: number;
   /** The test looks at disks and interfaces. */
@@ -75,21 +83,21 @@ async function serve(
   let open = requests.map((request): Pending => ({ request, missed: new Set() }));
   let wait = false;
   for (let round = 1; open.length > 0 && round <= ROUNDS; round++) {
-    const classes = await index.refresh(open.some(({ request }) => request.devices));
+    const candidates = await index.refresh(open.some(({ request }) => request.devices));
     const wanted: { pending: Pending; match: Match; take: NonNullable<AllocationRequest['take']> }[] = [];
     const chosen = new Set<string>();
     let waitNext = false;
     for (const pending of open) {
       const { request } = pending;
-      const choice = choose(classes, pending, chosen);
+      const choice = choose(candidates, pending, chosen);
       if (choice.kind === 'none') {
-        answers.set(request, { kind: 'none', free: request.explain ? freeFor(classes, request) : [] });
+        answers.set(request, { kind: 'none', free: request.explain ? freeFor(candidates, request) : [] });
       } else if (choice.kind === 'later') {
         // All that fit are held by others: next time they are waited for.
         waitNext ||= pending.missed.size > 0;
         pending.missed.clear();
       } else if (request.take === null) {
-        answers.set(request, { kind: 'chosen', match: choice.match, all: allFor(classes, request) });
+        answers.set(request, { kind: 'chosen', match: choice.match, all: allFor(candidates, request) });
       } else {
         chosen.add(choice.match.row.systemId);
         wanted.push({ pending, match: choice.match, take: request.take });
@@ -102,7 +110,7 @@ async function serve(
     for (const [at, { pending, match }] of wanted.entries()) {
       const outcome = applied[at] ?? null;
       if (outcome?.ok) {
-        answers.set(pending.request, { kind: 'chosen', match, all: allFor(classes, pending.request) });
+        answers.set(pending.request, { kind: 'chosen', match, all: allFor(candidates, pending.request) });
       } else if (outcome === null || isLostRace(outcome.refused)) {
         pending.missed.add(match.row.systemId);
       } else {
@@ -121,12 +129,14 @@ type Choice = { kind: 'match'; match: Match } | { kind: 'none' } | { kind: 'late
  * The cheapest fitting machine, ties by id, that nobody else in this batch has; `later` when all that fit are held or
  * chosen.
  */
-function choose(classes: readonly CandidateClass[], { request, missed }: Pending, chosen: ReadonlySet<string>): Choice {
+function choose(candidates: Candidates, { request, missed }: Pending, chosen: ReadonlySet<string>): Choice {
+  const classes = request.pool === null ? candidates.all : candidates.inPool(request.pool);
   let held = false;
   let best: { match: Match; cost: number } | null = null;
   for (let at = firstOfCost(classes, request.leastCost); at < classes.length; at++) {
     const one = classes[at];
     if (one === undefined || (best !== null && one.cost > best.cost)) break;
+    if (!mayMatch(one, request)) continue;
     for (const match of matchesOf(one, request)) {
       const isHeld = chosen.has(match.row.systemId) || missed.has(match.row.systemId);
       held ||= isHeld;
@@ -139,25 +149,33 @@ function choose(classes: readonly CandidateClass[], { request, missed }: Pending
   return held ? { kind: 'later' } : { kind: 'none' };
 }
 
-/** The fitting machines of a class by id; one test for all of them where none tells them apart. */
-function* matchesOf({ ownerId, machines }: CandidateClass, request: AllocationRequest): Generator<Match> {
+/** False for a class that the person may not take, or none of which fits; one test for all where none tells them apart. */
+function mayMatch({ ownerId, machines }: CandidateClass, request: AllocationRequest): boolean {
   const { person } = request;
-  if (!person.admin && ownerId !== null && ownerId !== person.id) return;
+  if (!person.admin && ownerId !== null && ownerId !== person.id) return false;
   const [first] = machines;
-  if (!request.each && first !== undefined && typeof request.test(first.row) === 'function') return;
+  return request.each || first === undefined || typeof request.test(first.row) !== 'function';
+}
+
+/** The fitting machines, by id, of a class that may match. */
+function* matchesOf({ machines }: CandidateClass, request: AllocationRequest): Generator<Match> {
   for (const { row } of machines) {
     const match = request.each ? request.test(row) : { row, byType: {} };
     if (typeof match !== 'function') yield match;
   }
 }
 
-function freeFor(classes: readonly CandidateClass[], request: AllocationRequest): CandidateRow[] {
-  const anything = { ...request, each: true, test: (row: CandidateRow) => ({ row, byType: {} }) };
-  return classes.flatMap((one) => [...matchesOf(one, anything)].map((match) => match.row));
+function allMatches(classes: readonly CandidateClass[], request: AllocationRequest): Match[] {
+  return classes.filter((one) => mayMatch(one, request)).flatMap((one) => [...matchesOf(one, request)]);
 }
 
-function allFor(classes: readonly CandidateClass[], request: AllocationRequest): Match[] {
-  return request.listAll ? classes.flatMap((one) => [...matchesOf(one, request)]) : [];
+function freeFor({ all }: Candidates, request: AllocationRequest): CandidateRow[] {
+  const anything = { ...request, each: true, test: (row: CandidateRow) => ({ row, byType: {} }) };
+  return allMatches(all, anything).map((match) => match.row);
+}
+
+function allFor({ all }: Candidates, request: AllocationRequest): Match[] {
+  return request.listAll ? allMatches(all, request) : [];
 }
 
 /** Taken, locked or given away meanwhile; anything else is a reason. */

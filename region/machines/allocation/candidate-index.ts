@@ -22,13 +22,20 @@ export interface CandidateClass {
   machines: readonly Candidate[];
 }
 
-/** The machines that may be taken, in memory, cheapest class first. */
+/** Cheapest class first. */
+export interface Candidates {
+  all: readonly CandidateClass[];
+  /** Those of one pool: most that ask name one, and the others need not be looked at. */
+  inPool(name: string): readonly CandidateClass[];
+}
+
+/** The machines that may be taken, in memory. */
 export interface CandidateIndex {
   /**
    * Brings it up to date: every change committed before the call is in it afterwards. One query when nothing changed.
    * With `devices`, the rows have their disks and interfaces. Not to be called again before it has ended.
    */
-  refresh(devices: boolean): Promise<readonly CandidateClass[]>;
+  refresh(devices: boolean): Promise<Candidates>;
 }
 
 interface Entry extends BaseCandidate {
@@ -38,6 +45,7 @@ interface Entry extends BaseCandidate {
 
 interface OpenClass extends CandidateClass {
   key: string;
+  pool: string;
   machines: Entry[];
 }
 
@@ -49,7 +57,8 @@ interface OpenClass extends CandidateClass {
 export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
   const entries = new Map<string, Entry>();
   const byKey = new Map<string, OpenClass>();
-  let ordered: OpenClass[] = [];
+  const all: OpenClass[] = [];
+  const byPool = new Map<string, OpenClass[]>();
   /** Oldest transaction that was running at the last look. */
   let horizon: string | null = null;
   let lookedAt = 0;
@@ -60,9 +69,12 @@ export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
     const key = keyOf(candidate);
     let found = byKey.get(key);
     if (found === undefined) {
-      found = { key, cost: costOf(candidate.row), ownerId: candidate.ownerId, machines: [] };
+      const pool = candidate.row.pool.name;
+      found = { key, pool, cost: costOf(candidate.row), ownerId: candidate.ownerId, machines: [] };
       byKey.set(key, found);
-      ordered.splice(firstOfCost(ordered, found.cost), 0, found);
+      const ofPool = byPool.get(pool) ?? [];
+      byPool.set(pool, ofPool);
+      for (const list of [all, ofPool]) list.splice(firstOfCost(list, found.cost), 0, found);
     }
     const entry = { ...candidate, detailed: false, of: found };
     entries.set(candidate.row.systemId, entry);
@@ -72,21 +84,24 @@ export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
     const entry = entries.get(systemId);
     if (entry === undefined) return;
     entries.delete(systemId);
-    const { machines, key, cost } = entry.of;
+    const { machines, key, pool, cost } = entry.of;
     machines.splice(placeOf(machines, entry.row.id), 1);
     if (machines.length > 0) return;
     byKey.delete(key);
-    ordered.splice(ordered.indexOf(entry.of, firstOfCost(ordered, cost)), 1);
+    const ofPool = byPool.get(pool) ?? [];
+    for (const list of [all, ofPool]) list.splice(list.indexOf(entry.of, firstOfCost(list, cost)), 1);
+    if (ofPool.length === 0) byPool.delete(pool);
   };
 
   async function readAll(): Promise<void> {
     const { xmin, rows } = await changesSince(db, null);
     horizon = null;
-    const all = await readCandidates(db, null);
+    const found = await readCandidates(db, null);
     entries.clear();
     byKey.clear();
-    ordered = [];
-    for (const candidate of all.toSorted((a, b) => a.row.id - b.row.id)) put(candidate);
+    all.length = 0;
+    byPool.clear();
+    for (const candidate of found.toSorted((a, b) => a.row.id - b.row.id)) put(candidate);
     seen = new Set(rows.map(([id]) => id));
     horizon = xmin;
   }
@@ -113,6 +128,7 @@ export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
     }
   }
 
+  const candidates: Candidates = { all, inPool: (name) => byPool.get(name) ?? [] };
   return {
     async refresh(devices) {
       const now = performance.now();
@@ -120,7 +136,7 @@ export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
       else await readChanged(horizon);
       lookedAt = now;
       if (devices) await addDevices();
-      return ordered;
+      return candidates;
     },
   };
 }
