@@ -90,20 +90,20 @@ describe('scripts', () => {
   });
 
   test('the BMC’s password changes after all else: an aborted machine is switched off with the old one', () => {
-    const scripts = [item('30-maas-01-bmc-config', 0), item('60-own', 0), item('maas-support-info', 2)];
+    const scripts = [item('30-maas-01-bmc-config', 0), item('60-own', 0), item('maas-get-fruid-api-data', 2)];
     expect(names(scripts)[1]?.at(-1)).toEqual(['30-maas-01-bmc-config']);
   });
 
   test('a person’s script that may change what the inventory finds runs before it', () => {
     const scripts = [
-      item('maas-support-info', 2),
+      item('maas-get-fruid-api-data', 2),
       item('60-own', 0),
       item('45-raid', 0),
       item('20-maas-01-install-lldpd', 0),
     ];
     expect(names(scripts)).toEqual([
       [['20-maas-01-install-lldpd'], ['45-raid']],
-      [['60-own'], ['maas-support-info']],
+      [['60-own'], ['maas-get-fruid-api-data']],
     ]);
   });
 

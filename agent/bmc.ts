@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BmcReport, Task } from '@ingot/contract/agent.ts';
@@ -50,13 +50,14 @@ export async function configureBmc(settings: BmcSettings): Promise<BmcOutcome> {
   if (!known && (await ipmi(['user', 'set', 'name', slot, settings.user])).exitStatus !== 0) {
     return ended(null, `The BMC refuses the user name ${settings.user}.`);
   }
-  const password = await setPassword(ipmi, slot);
-  if (password === null) return ended(null, 'The BMC refuses every form of password that was tried.');
-  // This order matters on some boards: name, password, enable, privilege, access.
   const access = `link=on ipmi=on callin=on privilege=${privilege.number}`;
-  const granted = await several(ipmi, [`user enable ${slot}`, `channel setaccess ${lan.channel} ${slot} ${access}`]);
-  if (granted.exitStatus !== 0) return ended(null, 'The BMC refuses LAN access for the user.');
-  await ipmi(['lan', 'set', lan.channel, 'access', 'on']);
+  const password = await openAccount(ipmi, slot, [
+    // This order matters on some boards: name, password, enable, privilege, access.
+    `user enable ${slot}`,
+    `channel setaccess ${lan.channel} ${slot} ${access}`,
+    `lan set ${lan.channel} access on`,
+  ]);
+  if (password === null) return ended(null, 'The BMC refuses every form of password that was tried, or LAN access.');
   const version2 = /IPMI Version\s*:\s*2\./.test(first.stdout);
   const parameters = {
     power_address: lan.address,
@@ -82,10 +83,14 @@ const COMMANDS = '/run/ingot/ipmitool.txt';
  * Several commands by one start of the tool, which on a slow core takes longer than the BMC's answer. They print one after the
  * other, lists as CSV; the exit status is that of the last.
  */
-async function several(ipmi: Ipmi, commands: string[]): Promise<ToolRun> {
+async function several(ipmi: Ipmi, commands: string[], secret = ''): Promise<ToolRun> {
   await privateDirectory(dirname(COMMANDS));
   await writeFile(COMMANDS, `${commands.join('\n')}\n`, { mode: 0o600 });
-  return ipmi(['-c', 'exec', COMMANDS], `-c ${commands.join('; ')}`);
+  const shown = commands.map((command) => (secret === '' ? command : command.replace(secret, '********')));
+  const run = await ipmi(['-c', 'exec', COMMANDS], `-c ${shown.join('; ')}`);
+  // It holds a password.
+  await rm(COMMANDS, { force: true });
+  return run;
 }
 
 const LAN_CHANNELS = ['1', '2', '3', '4', '5', '6', '7', '8'];
@@ -134,8 +139,11 @@ function hasUser(csv: string, user: string): boolean {
   return csv.split('\n').some((line) => line.split(',')[1] === user);
 }
 
-/** Boards differ in what they accept: short plain, long plain, short complex, long complex. */
-async function setPassword(ipmi: Ipmi, slot: string): Promise<string | null> {
+/**
+ * A password that the BMC takes, and then the commands that let its user in. Boards differ in what they accept: short plain,
+ * long plain, short complex, long complex. Null when none was taken or the user may not come by network.
+ */
+async function openAccount(ipmi: Ipmi, slot: string, letIn: string[]): Promise<string | null> {
   for (const make of [
     () => plainPassword(15),
     () => plainPassword(18),
@@ -144,9 +152,11 @@ async function setPassword(ipmi: Ipmi, slot: string): Promise<string | null> {
   ]) {
     const password = make();
     const size = password.length > 16 ? '20' : '16';
-    const set = ['user', 'set', 'password', slot];
-    const run = await ipmi([...set, password, size], [...set, '********', size].join(' '));
-    if (run.exitStatus === 0) return password;
+    const run = await several(ipmi, [`user set password ${slot} ${password} ${size}`, ...letIn], password);
+    // Each says so itself: the exit status is that of the last.
+    if (/^Set User Password command successful/m.test(run.stdout)) {
+      return /^Set User Access .* successful/m.test(run.stdout) ? password : null;
+    }
   }
   return null;
 }
@@ -154,7 +164,8 @@ async function setPassword(ipmi: Ipmi, slot: string): Promise<string | null> {
 const UPPER = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const LOWER = 'abcdefghijklmnopqrstuvwxyz';
 const DIGITS = '0123456789';
-const SPECIAL = '!#%+-.=@_';
+// No '#': ipmitool takes what follows it in a file of commands for a comment.
+const SPECIAL = '!%+-.=@_';
 
 function pick(alphabet: string): string {
   return alphabet[randomInt(alphabet.length)] ?? '';

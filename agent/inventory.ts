@@ -40,14 +40,17 @@ const CHASSIS_TYPES: Partial<Record<string, string>> = {
   '29': 'Blade Enclosure',
 };
 
-/** Longest output of one tool that is sent. */
+/** Longest output of one tool that is sent; of the kernel's messages and the like, a part of it. */
 const KEEP = 4 * 1024 * 1024;
+const KEEP_OF_SUPPORT = 256 * 1024;
 
 /** Run every inventory tool, at the same time. The devices must be there. */
 export async function collectInventory(): Promise<Inventory> {
   const output = async (program: string, ...args: string[]) =>
     (await runTool(program, args, { timeoutSeconds: 120, keep: KEEP })).stdout;
-  const [lshwXml, lsblk, ipAddress, lspci, dmi, cpuinfo, meminfo, modaliases, links] = await Promise.all([
+  const support = async (program: string) =>
+    (await runTool(program, [], { timeoutSeconds: 120, keep: KEEP_OF_SUPPORT })).combined;
+  const [lshwXml, lsblk, ipAddress, lspci, dmi, cpuinfo, meminfo, modaliases, links, ...rest] = await Promise.all([
     output('lshw', '-xml', '-quiet'),
     output('lsblk', '--json', '--bytes', '-O'),
     output('ip', '-j', '-d', 'address'),
@@ -57,7 +60,12 @@ export async function collectInventory(): Promise<Inventory> {
     readText('/proc/meminfo'),
     deviceModaliases(),
     diskLinks(),
+    support('dmidecode'),
+    support('lsusb'),
+    support('dmesg'),
+    readText('/proc/tty/driver/serial'),
   ]);
+  const [dmidecode, lsusb, dmesg, serial] = rest;
   return {
     firmware: firmwareSeen(),
     lshwXml,
@@ -73,6 +81,7 @@ export async function collectInventory(): Promise<Inventory> {
     // The ticket is spent, but nobody else's business.
     cmdline: (await readText('/proc/cmdline')).replace(/ingot\.ticket=\S+/, 'ingot.ticket=*'),
     kernelRelease: release(),
+    support: { dmidecode, lsusb, dmesg, serial },
     diskLinks: links,
   };
 }

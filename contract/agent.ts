@@ -191,6 +191,8 @@ export const Inventory = z.object({
   cmdline: z.string(),
   /** `uname -r` */
   kernelRelease: z.string().max(256).optional(),
+  /** What people who are asked for help want to see besides: `dmidecode`, `lsusb`, `dmesg`, /proc/tty/driver/serial. */
+  support: z.object({ dmidecode: z.string(), lsusb: z.string(), dmesg: z.string(), serial: z.string() }).optional(),
   /** JSON that custom scripts left for `50-maas-01-commissioning`: what to do with the disks, and anything else. */
   extra: z.object({ storage: z.string().optional(), machine: z.string().optional() }).optional(),
   /** Kernel name of a disk → its name below /dev/disk/by-id, the most telling one. */

@@ -5,9 +5,7 @@ import { captureLldpd } from './capture-lldpd.ts';
 import { dhcpUnconfiguredIfaces } from './dhcp-unconfigured-ifaces.ts';
 import { getFruidApiData } from './get-fruid-api-data.ts';
 import { installLldpd } from './install-lldpd.ts';
-import { serialPorts } from './serial-ports.ts';
 import { smartctlSelfTest, smartctlValidate } from './smartctl.ts';
-import { supportInfo } from './support-info.ts';
 import { wipeDisks } from './wipe-disks.ts';
 
 /** Built-in scripts by the name the region orders them under. Those that only tell the inventory are the region's own. */
@@ -15,9 +13,7 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map([
   ['20-maas-01-install-lldpd', installLldpd],
   ['20-maas-02-dhcp-unconfigured-ifaces', dhcpUnconfiguredIfaces],
   ['30-maas-01-bmc-config', bmcConfig],
-  ['maas-support-info', supportInfo],
   ['maas-get-fruid-api-data', getFruidApiData],
-  ['maas-serial-ports', serialPorts],
   ['maas-capture-lldpd', captureLldpd],
   ['smartctl-validate', smartctlValidate],
   ['smartctl-short', smartctlSelfTest('short')],

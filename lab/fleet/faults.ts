@@ -9,7 +9,7 @@ export const FAULT_KINDS = {
   'packet-loss': 'a third of the packets from and to its BMC are lost',
   'slow-disk': 'its disk is eight times slower',
   'failing-disk': 'writing the image and erasing end in an input/output error',
-  'failing-script': 'the commissioning script maas-support-info exits with 255',
+  'failing-script': 'the commissioning script maas-capture-lldpd exits with 255',
   'agent-dies': 'its agent dies at the K-th script or step of a boot (agent-dies:K, 3 unless told)',
   'never-boots': 'its firmware hangs before it asks for an address',
 } as const;
@@ -91,7 +91,7 @@ export function inside(fault: Fault | null): Faults {
     case 'failing-disk':
       return { failStep: 'image', failErase: true };
     case 'failing-script':
-      return { failScript: 'maas-support-info', scriptExit: 255 };
+      return { failScript: 'maas-capture-lldpd', scriptExit: 255 };
     case 'agent-dies':
       return { agentDiesAt: fault.at };
     case 'never-boots':

@@ -15,7 +15,6 @@ const REALISTIC: Readonly<Record<string, readonly [number, number]>> = {
   task: [50, 200],
   '30-maas-01-bmc-config': [3 * SECOND, 8 * SECOND],
   inventory: [4 * SECOND, 16 * SECOND],
-  'maas-support-info': [2 * SECOND, 6 * SECOND],
   'smartctl-validate': [SECOND, 5 * SECOND],
   filesystems: [2 * SECOND, 6 * SECOND],
   // Each of its five parts.

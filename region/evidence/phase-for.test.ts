@@ -23,7 +23,7 @@ describe('phase by evidence', () => {
     ['half a root image', 'http.read', { file: 'squashfs', complete: false }, 'kernel'],
     ['a script for local boot', 'boot.script', { decision: 'local' }, 'dhcp'],
     ['a late script', 'boot.script', {}, 'agent'],
-    ['anything once the agent works', 'http.read', { file: 'squashfs', complete: true }, 'script:maas-support-info'],
+    ['anything once the agent works', 'http.read', { file: 'squashfs', complete: true }, 'script:maas-capture-lldpd'],
     ['anything after the reboot', 'dhcp.lease', {}, 'first-boot'],
     ['console text', 'console', {}, 'kernel'],
   ])('%s moves nothing', (_what, kind, data, phase) => {

@@ -63,8 +63,18 @@ export const BUILTIN_SCRIPTS: readonly BuiltinScript[] = [
     fromInventory: true,
   }),
   commissioning('maas-lshw', { parallel: ANY, timeoutSeconds: 300, tags: ['deploy-info'], fromInventory: true }),
-  commissioning('maas-serial-ports', { parallel: ANY, timeoutSeconds: 180, tags: ['deploy-info'] }),
-  commissioning('maas-support-info', { parallel: ANY, timeoutSeconds: 300, tags: ['deploy-info'] }),
+  commissioning('maas-serial-ports', {
+    parallel: ANY,
+    timeoutSeconds: 180,
+    tags: ['deploy-info'],
+    fromInventory: true,
+  }),
+  commissioning('maas-support-info', {
+    parallel: ANY,
+    timeoutSeconds: 300,
+    tags: ['deploy-info'],
+    fromInventory: true,
+  }),
   {
     name: 'smartctl-validate',
     kind: 'testing',

@@ -217,7 +217,7 @@ describe('what is stuck says so', () => {
     { code: 'stuck.agent', faults: { stopAt: 'agent' }, action: 'commission', ends: 'FAILED_COMMISSIONING' },
     {
       code: 'stuck.script',
-      faults: { stopAt: 'maas-support-info' },
+      faults: { stopAt: 'maas-capture-lldpd' },
       action: 'commission',
       ends: 'FAILED_COMMISSIONING',
     },
@@ -226,7 +226,7 @@ describe('what is stuck says so', () => {
     { code: 'power.auth', faults: { bmc: 'wrong-password' }, action: 'commission', ends: 'READY' },
     {
       code: 'script.failed',
-      faults: { failScript: 'maas-support-info' },
+      faults: { failScript: 'maas-capture-lldpd' },
       action: 'commission',
       ends: 'FAILED_COMMISSIONING',
     },

@@ -171,9 +171,9 @@ describe('a machine', () => {
     await shot('timeline-live');
     machineAt(0).pace = [5, 40];
     await person.waitForStatus('Ready', 30_000);
-    const seen = page.getByRole('button', { name: /maas-support-info/ });
+    const seen = page.getByRole('button', { name: /maas-capture-lldpd/ });
     await seen.click();
-    await page.getByRole('region', { name: 'Evidence of maas-support-info' }).waitFor();
+    await page.getByRole('region', { name: 'Evidence of maas-capture-lldpd' }).waitFor();
     await shot('timeline');
     expect(await violations(page)).toEqual([]);
   });
@@ -190,10 +190,10 @@ describe('a machine', () => {
 
   test('shows what its scripts printed', async () => {
     await tab('Results');
-    await page.getByRole('button', { name: /^Output of maas-support-info/ }).click();
-    const output = page.getByRole('region', { name: 'Output of maas-support-info' });
+    await page.getByRole('button', { name: /^Output of maas-capture-lldpd/ }).click();
+    const output = page.getByRole('region', { name: 'Output of maas-capture-lldpd' });
     await output.waitFor();
-    expect(await output.innerText()).toContain(`maas-support-info on ${machineAt(0).hardware.serial}`);
+    expect(await output.innerText()).toContain(`maas-capture-lldpd on ${machineAt(0).hardware.serial}`);
     await shot('results');
     expect(await violations(page)).toEqual([]);
   });
@@ -293,7 +293,7 @@ describe('a machine', () => {
   });
 
   test('that fails says what was seen last and what to do', async () => {
-    machineAt(0).faults = { failScript: 'maas-support-info' };
+    machineAt(0).faults = { failScript: 'maas-capture-lldpd' };
     await person.act('Commission');
     await person.waitForStatus('Failed commissioning', 30_000);
     const { attempt } = await site.api.machine(first.systemId);

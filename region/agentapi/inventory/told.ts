@@ -28,7 +28,37 @@ export function toldByInventory(inventory: Inventory, facts: HardwareFacts, arch
     lshwXml === '' ? { name: 'maas-lshw', stdout: '', stderr: 'lshw gave no output.\n' } : passed('maas-lshw', lshwXml),
     passed('maas-list-modaliases', `${modaliases.join('\n')}\n`),
     passed('maas-kernel-cmdline', `${cmdline}\n`),
+    passed('maas-serial-ports', serialPorts(inventory)),
+    passed('maas-support-info', supportInfo(inventory)),
   ];
+}
+
+/** Ports with a chip behind them. */
+function serialPorts({ support }: Inventory): string {
+  const lines = (support?.serial ?? '').split('\n').filter((line) => !line.includes('uart:unknown'));
+  return `${lines.join('\n')}\n`;
+}
+
+/** What someone who is asked for help wants to see first. */
+function supportInfo(inventory: Inventory): string {
+  const { support } = inventory;
+  const sections: [string, string | undefined][] = [
+    ['KERNEL', inventory.kernelRelease],
+    ['KERNEL COMMAND LINE', inventory.cmdline],
+    ['PROCESSORS', inventory.cpuinfo],
+    ['MEMORY', inventory.meminfo],
+    ['PCI DEVICES', inventory.lspci],
+    ['USB DEVICES', support?.lsusb],
+    ['MODALIASES', inventory.modaliases.join('\n')],
+    ['SERIAL PORTS', support?.serial],
+    ['NETWORK', inventory.ipAddress],
+    ['BLOCK DEVICES', inventory.lsblk],
+    ['DMI DATA', support?.dmidecode],
+    ['KERNEL MESSAGES', support?.dmesg],
+  ];
+  return sections
+    .map(([title, body]) => `-----BEGIN ${title}-----\n${(body ?? '').trimEnd()}\n-----END ${title}-----\n`)
+    .join('\n');
 }
 
 /** The resources document with what custom scripts left for storage and machine. */

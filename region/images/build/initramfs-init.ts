@@ -38,7 +38,9 @@ for bus in pci virtio vmbus xen; do
   [ -d /sys/bus/$bus/devices ] && cat /sys/bus/$bus/devices/*/modalias 2>/dev/null | sort -u > /run/modalias.$bus &&
     modprobe -a -q $(cat /run/modalias.$bus) 2>/dev/null
 done
-modprobe -a -q loop squashfs overlay
+# One loop device holds the root; seven more would each cost udev a look for file systems. More come when asked for.
+modprobe -q loop max_loop=1
+modprobe -a -q squashfs overlay
 
 interfaces() {
   for device in /sys/class/net/*; do
