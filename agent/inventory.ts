@@ -78,12 +78,16 @@ export async function collectInventory(): Promise<Inventory> {
     ethernet: await ethernetPorts(lshwXml),
     lldp: '',
     modaliases,
-    // The ticket is spent, but nobody else's business.
-    cmdline: (await readText('/proc/cmdline')).replace(/ingot\.ticket=\S+/, 'ingot.ticket=*'),
+    cmdline: withoutTicket(await readText('/proc/cmdline')),
     kernelRelease: release(),
-    support: { dmidecode, lsusb, dmesg, serial },
+    support: { dmidecode, lsusb, dmesg: withoutTicket(dmesg), serial },
     diskLinks: links,
   };
+}
+
+/** The ticket is spent, but nobody else's business; the kernel prints its command line, too. */
+function withoutTicket(text: string): string {
+  return text.replace(/ingot\.ticket=\S+/g, 'ingot.ticket=*');
 }
 
 /** Architecture in Debian's words. */
