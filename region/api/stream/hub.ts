@@ -12,6 +12,9 @@ export interface Delivery {
   event: StreamEvent;
 }
 
+/** More things that changed while one batch was read are not told one by one: whoever watches reads the lists again. */
+const LONGEST_BATCH = 20_000;
+
 /** Takes the deliveries of one batch. */
 export type Reader = (deliveries: Delivery[]) => void;
 
@@ -41,29 +44,46 @@ interface Seen {
 export function streamHub(deps: RegionDeps, typical: TypicalTimes, now: () => number): StreamHub {
   const readers = new Map<Reader, Principal>();
   let stop: (() => void) | null = null;
-  // Batches are rendered one after another, so that nobody gets an older state after a newer one.
-  let last: Promise<void> = Promise.resolve();
+  let waiting: Change[] = [];
+  let working = false;
 
   async function deliver(changes: Change[]): Promise<void> {
-    if (readers.size === 0) return;
-    const coalesced = coalesce(changes);
-    const seen = await look(deps, typical, coalesced, now());
+    const seen = await look(deps, typical, changes, now());
     for (const [reader, principal] of readers) {
-      const deliveries = deliveriesFor(principal, coalesced, seen);
+      const deliveries = deliveriesFor(principal, changes, seen);
       if (deliveries.length > 0) reader(deliveries);
     }
   }
 
-  function start(): void {
-    stop ??= deps.changes.subscribe((changes) => {
-      last = last
-        .then(() => deliver(changes))
-        .catch((error: unknown) => {
+  function reset(changes: Change[]): void {
+    const cursor = changes.at(-1)?.cursor ?? deps.changes.cursor();
+    for (const reader of readers.keys()) reader([{ id: cursor, event: { event: 'reset', data: {} } }]);
+  }
+
+  /** One batch after another, so that nobody gets an older state after a newer one. What comes meanwhile is the next batch. */
+  async function work(): Promise<void> {
+    if (working) return;
+    working = true;
+    while (waiting.length > 0) {
+      const batch = waiting;
+      waiting = [];
+      if (readers.size === 0) continue;
+      if (batch.length > LONGEST_BATCH) reset(batch);
+      else {
+        await deliver(batch).catch((error: unknown) => {
           // What could not be read now would be missing for good: readers start afresh.
           deps.log.error({ err: error }, 'event stream: a batch could not be read; readers are told to reset');
-          const cursor = changes.at(-1)?.cursor ?? deps.changes.cursor();
-          for (const reader of readers.keys()) reader([{ id: cursor, event: { event: 'reset', data: {} } }]);
+          reset(batch);
         });
+      }
+    }
+    working = false;
+  }
+
+  function start(): void {
+    stop ??= deps.changes.subscribe((changes) => {
+      waiting = coalesce([...waiting, ...changes]);
+      void work();
     });
   }
 
