@@ -11,6 +11,7 @@ import { startReporter } from './reporter.ts';
 import { openSession } from './session.ts';
 import { allowSsh } from './ssh.ts';
 import { carryOut, type Workplace } from './tasks.ts';
+import { warm } from './warm.ts';
 
 /** Seconds a question for work stays open at the region. */
 const TASK_WAIT_SECONDS = 25;
@@ -110,5 +111,7 @@ function live(): void {
 }
 
 // Run with --build-snapshot, the program is only loaded; it lives where the snapshot is started.
-if (startupSnapshot.isBuildingSnapshot()) startupSnapshot.setDeserializeMainFunction(live);
-else live();
+if (startupSnapshot.isBuildingSnapshot()) {
+  warm();
+  startupSnapshot.setDeserializeMainFunction(live);
+} else live();
