@@ -57,6 +57,8 @@ const PRUNED_PATHS = [
   ...'default multi-user sysinit sockets timers getty'
     .split(' ')
     .map((name) => `etc/systemd/system/${name}.target.wants`),
+  // A second name of usr/share/misc/pci.ids: lshw reads every list it finds, letter by letter, a second each on a slow core.
+  'usr/share/hwdata/pci.ids',
   // Names of devices: lspci has its own. Perl beyond perl-base: only maintainer scripts use it.
   ...'usr/lib/udev/hwdb.bin usr/share/perl usr/lib/x86_64-linux-gnu/perl usr/lib/aarch64-linux-gnu/perl'.split(' '),
 ];
