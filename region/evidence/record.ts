@@ -86,7 +86,9 @@ export async function recordEvidence(deps: RegionDeps, rackId: string, items: re
     const phase = attempt ? (phases.get(attempt.id) ?? attempt.phase) : '';
     if (attempt) {
       newest.set(attempt.id, item);
-      const next = phaseFor(item.kind, item.data, { phase, ended: attempt.ended });
+      // Without an attempt's name it may be late, of the boot before: that would take this attempt's power order back.
+      const isEarly = item.attempt === null && phase === 'power';
+      const next = isEarly ? null : phaseFor(item.kind, item.data, { phase, ended: attempt.ended });
       if (next) {
         phases.set(attempt.id, next);
         moves.push({ systemId: attempt.systemId, attemptId: attempt.id, phase: next, item });

@@ -160,12 +160,26 @@ async function once<M extends LivingMachine>(site: LivingSite<M>, record: Life<M
     if (moved.to !== `${seen?.status} ${phases}`) moved = { at: now, to: `${seen?.status} ${phases}` };
     if (now - moved.at > STEP_LIMIT_MS || now - began > LONGEST_STEP_MS) {
       const inside = `${machine.isOn() ? 'on' : 'off'}${machine.refusal() ? `, told: ${machine.refusal()}` : ''}`;
+      const story = seen ? await storyOf(site, seen) : '';
       throw new Error(
-        `${name(record)} (${inside}): ${step.action} stays ${seen?.status} (${seen?.waitingFor?.code}): ${phases}`,
+        `${name(record)} (${inside}): ${step.action} stays ${seen?.status} (${seen?.waitingFor?.code}): ${phases}${story}`,
       );
     }
     await sleep(PAUSE_MS);
   }
+}
+
+const TOLD = 40;
+
+/** What the region knows of a machine that stays where it is: its last events, and what was seen of its attempt. */
+async function storyOf(site: LivingSite, { systemId, attempt }: MachineView): Promise<string> {
+  const events = await site.api.events(systemId).catch(() => []);
+  const evidence = attempt ? await site.api.evidence(systemId, attempt.id).catch(() => []) : [];
+  const all = [
+    ...events.map(({ at, type, description }) => `${at} event ${type}: ${description}`),
+    ...evidence.map(({ at, phase, kind, text }) => `${at} seen in ${phase}, ${kind}: ${text}`),
+  ];
+  return ['', ...all.sort().slice(-TOLD)].join('\n  ');
 }
 
 const name = ({ machine }: Life) => `machine ${machine.index}`;
