@@ -7,7 +7,8 @@ import { ensureBuilt } from '../sim/built.ts';
 import { type FaultSite, IMAGE, startFaultSite } from './fault-site.ts';
 import { bringIn } from './lifecycle.ts';
 
-// INGOT_FAULT_CUT_SECONDS=300 INGOT_FAULT_DEPLOYS=50 for the long run.
+// INGOT_FAULT_CUT_SECONDS=300 INGOT_FAULT_DEPLOYS=50 for the long run; INGOT_FAULT_SEED for another one of the same kind.
+const SEED = Number(process.env.INGOT_FAULT_SEED ?? 20260305);
 const CUT_MS = 1000 * Math.min(300, Number(process.env.INGOT_FAULT_CUT_SECONDS ?? 12));
 const DEPLOYS = Math.min(60, Number(process.env.INGOT_FAULT_DEPLOYS ?? 6));
 const LIMIT_MS = 240_000 + CUT_MS + DEPLOYS * 20_000;
@@ -18,7 +19,7 @@ const REACH_MS = 120_000 + DEPLOYS * 5000;
 let site: FaultSite;
 beforeAll(async () => {
   await ensureBuilt('region');
-  site = await startFaultSite({ regions: 1, machines: DEPLOYS, seed: 20260305, pace: [20, 120] });
+  site = await startFaultSite({ regions: 1, machines: DEPLOYS, seed: SEED, pace: [20, 120] });
   await Promise.all(site.machines.map((machine) => bringIn(site, machine)));
 }, LIMIT_MS);
 afterAll(() => site?.stop());
