@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { at, attempt, detail, evidence, machine, NOON, phase } from '../testing/sample.ts';
-import { palette } from './colour.ts';
+import { clipped, palette } from './colour.ts';
 import { eventTable } from './events.ts';
 import { explanation } from './explanation.ts';
 import { summary } from './machine.ts';
@@ -162,6 +162,40 @@ describe('timeline', () => {
     expect(text).toContain('… 3 more');
     expect(text.match(/second boot/g)).toHaveLength(1);
     expect(text.indexOf('second boot')).toBeGreaterThan(text.indexOf('reboot'));
+  });
+
+  it('marks the script that failed, not the one that ran last, and keeps long names in line', () => {
+    const failed = attempt({
+      kind: 'commission',
+      endedAt: at(20),
+      outcome: 'failed',
+      failure: {
+        code: 'script.failed',
+        message: 'maas-capture-lldpd failed.',
+        evidence: null,
+        fix: 'Read its output.',
+      },
+      phases: [
+        phase('script:20-maas-02-dhcp-unconfigured-ifaces', 0, 10),
+        phase('script:maas-capture-lldpd', 10, 15),
+        phase('script:30-maas-01-bmc-config', 15, 20),
+      ],
+    });
+    expect(timeline(failed, [], NOON + 20_000, plain)).toMatchInlineSnapshot(`
+      "commission failed after 20 s, 20 s ago
+        ✓ script:20-maas-02-dhcp-unconfigured-ifaces        10 s
+        ✗ script:maas-capture-lldpd                        5.0 s
+        ✓ script:30-maas-01-bmc-config                     5.0 s
+        script.failed: maas-capture-lldpd failed.
+        → Read its output.
+      "
+    `);
+  });
+
+  it('is cut to the terminal, colours not counted', () => {
+    expect(clipped('plain', 3)).toBe('pla');
+    expect(clipped('plain', 5)).toBe('plain');
+    expect(clipped('\u001b[31mred\u001b[0m and more', 5)).toBe('\u001b[31mred\u001b[0m a\u001b[0m');
   });
 
   it('warns by colour when a phase takes twice its usual time', () => {

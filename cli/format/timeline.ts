@@ -4,6 +4,9 @@ import { bar, duration, relative, size } from './words.ts';
 
 /** Lines of evidence shown under one phase; the first and the last ones say most. */
 const EVIDENCE_SHOWN = 6;
+/** Names of phases; a script's may be longer, and then all of its attempt are as wide. */
+const NAME_WIDTH = 28;
+const WIDEST_NAME = 48;
 
 /**
  * An attempt as a timeline: each phase with its time, what is typical, its deadline while it runs, and what was seen in it;
@@ -17,8 +20,7 @@ export function timeline(
 ): string {
   const lines = [headline(attempt, now, colours)];
   for (const phase of attempt.phases) {
-    const failed = attempt.outcome === 'failed' && phase === attempt.phases.at(-1);
-    lines.push(`  ${phaseLine(phase, failed, now, colours)}`);
+    lines.push(`  ${phaseLine(phase, isWhereItFailed(attempt, phase), now, colours, nameWidth(attempt))}`);
     for (const text of evidenceLines(phase, attempt, evidence)) lines.push(colours.dim(`      ${text}`));
   }
   if (attempt.failure) {
@@ -28,6 +30,21 @@ export function timeline(
     lines.push(`  → ${fix}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Columns that the names of an attempt's phases take. */
+export function nameWidth({ phases }: AttemptView): number {
+  return Math.min(WIDEST_NAME, Math.max(NAME_WIDTH, ...phases.map(({ name }) => name.length)));
+}
+
+/** Where a failed attempt failed: the scripts that its message names, else the phase it was in. */
+export function isWhereItFailed({ outcome, failure, phases }: AttemptView, phase: PhaseView): boolean {
+  if (outcome !== 'failed') return false;
+  const named = phases.filter(({ name }) => {
+    const script = name.startsWith('script:') ? name.slice('script:'.length) : '';
+    return script !== '' && failure?.message.includes(script) === true;
+  });
+  return named.length > 0 ? named.includes(phase) : phase === phases.at(-1);
 }
 
 function headline(attempt: AttemptView, now: number, colours: Palette): string {
@@ -40,11 +57,17 @@ function headline(attempt: AttemptView, now: number, colours: Palette): string {
 }
 
 /** "✓ dhcp             3.1 s  (typical 2.9 s)"; also the line that --wait redraws. */
-export function phaseLine(phase: PhaseView, failed: boolean, now: number, colours: Palette): string {
+export function phaseLine(
+  phase: PhaseView,
+  failed: boolean,
+  now: number,
+  colours: Palette,
+  nameWidth = NAME_WIDTH,
+): string {
   const running = phase.endedAt === null && !failed;
   const mark = failed ? colours.red('✗') : running ? colours.yellow('…') : colours.green('✓');
   const seconds = running ? Math.max(0, (now - Date.parse(phase.startedAt)) / 1000) : phase.seconds;
-  const parts = [`${mark} ${phase.name.padEnd(28)} ${duration(seconds).padStart(11)}`];
+  const parts = [`${mark} ${phase.name.padEnd(nameWidth)} ${duration(seconds).padStart(11)}`];
   if (phase.typicalSeconds !== null) parts.push(typical(seconds, phase.typicalSeconds, colours));
   if (running && phase.bytesTotal !== null && phase.bytesTotal > 0) {
     parts.push(

@@ -1,6 +1,6 @@
 import type { AttemptView } from '@ingot/contract/native.ts';
-import type { Palette } from '../format/colour.ts';
-import { phaseLine } from '../format/timeline.ts';
+import { clipped, type Palette } from '../format/colour.ts';
+import { isWhereItFailed, nameWidth, phaseLine } from '../format/timeline.ts';
 
 /** Shows the phases of attempts as they go by. */
 export interface PhaseDisplay {
@@ -13,7 +13,11 @@ export interface PhaseDisplay {
  * On a terminal one line a phase, the running one redrawn; elsewhere one line when a phase begins and one when it has
  * ended, so that a log reads well.
  */
-export function phaseDisplay(out: NodeJS.WritableStream, live: boolean, colours: Palette): PhaseDisplay {
+export function phaseDisplay(
+  out: NodeJS.WritableStream & { columns?: number },
+  live: boolean,
+  colours: Palette,
+): PhaseDisplay {
   let attemptId: number | null = null;
   const printed = new Set<string>();
   let drawn = 0;
@@ -27,18 +31,20 @@ export function phaseDisplay(out: NodeJS.WritableStream, live: boolean, colours:
   return {
     show(machine, attempt, now) {
       begin(machine, attempt);
-      const lines = attempt.phases.map((phase, n) => {
-        const failed = attempt.outcome === 'failed' && n === attempt.phases.length - 1;
+      const lines = attempt.phases.map((phase) => {
+        const failed = isWhereItFailed(attempt, phase);
         return {
           phase,
           running: phase.endedAt === null && !failed,
-          text: `  ${phaseLine(phase, failed, now, colours)}`,
+          text: `  ${phaseLine(phase, failed, now, colours, nameWidth(attempt))}`,
         };
       });
       if (live) {
         // Back to the first line of this attempt; every line is cleared before it is written again.
         out.write(drawn > 0 ? `\u001b[${drawn}A` : '');
-        out.write(lines.map((line) => `\u001b[2K${line.text}\n`).join(''));
+        // A line that wraps would be two to go back over.
+        const columns = (out.columns ?? 80) - 1;
+        out.write(lines.map((line) => `\u001b[2K${clipped(line.text, columns)}\n`).join(''));
         drawn = lines.length;
         return;
       }
