@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -11,8 +12,8 @@ import { serveRegion } from './server/serve.ts';
 import { watchCluster } from './server/watch-cluster.ts';
 import { Problem } from './store/problem.ts';
 
-/** Whoever stops us waits about this long before killing. */
-const STOP_WITHIN_MS = 3000;
+/** A PostgreSQL on a slow disk takes seconds to end; whoever stops us kills after ten. */
+const STOP_WITHIN_MS = 9000;
 
 /** Beside the bundle in dist/, or in the source tree. */
 function beside(...candidates: string[]): string {
@@ -20,24 +21,17 @@ function beside(...candidates: string[]): string {
   return found ?? path.resolve(import.meta.dirname, candidates[0] ?? '.');
 }
 
-interface Stop {
-  asked: boolean;
-  signal: Promise<void>;
-}
-
 /** From here on a signal no longer ends the process: what it has started has to end first, a PostgreSQL above all. */
-function stopOnSignal(log: Logger): Stop {
-  const stop: Stop = { asked: false, signal: Promise.resolve() };
-  stop.signal = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-  }).then(() => {
-    stop.asked = true;
+function stopOnSignal(log: Logger): AbortSignal {
+  const stop = new AbortController();
+  stop.signal.addEventListener('abort', () => {
     setTimeout(() => {
       log.error('not everything ended in time; leaving it');
       process.exit(1);
     }, STOP_WITHIN_MS).unref();
   });
-  return stop;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  return stop.signal;
 }
 
 async function serve(command: Extract<RegionCommand, { command: 'serve' }>, log: Logger): Promise<void> {
@@ -45,13 +39,17 @@ async function serve(command: Extract<RegionCommand, { command: 'serve' }>, log:
   const stop = stopOnSignal(log);
   // Before anything of the state is touched.
   await claimSocket(path.join(command.stateDir, 'run', 'api.sock'));
-  const state = await openState(stateOptions(command, log));
+  const state = await openState({ ...stateOptions(command, log), signal: stop }).catch((error: unknown) => {
+    if (stop.aborted) return null;
+    throw error;
+  });
+  if (!state) return log.info('stopped before it served');
   const cluster = state.cluster && watchCluster(state.cluster, command.stateDir, log);
   const closing = async () => {
     await closeState({ ...state, cluster: null }, 'guest');
     await cluster?.stop();
   };
-  if (stop.asked) return closing();
+  if (stop.aborted) return closing();
   const webDir = beside('web', '../dist/web');
   const racks = command.rackListen && { listen: command.rackListen, names: command.rackNames };
   const options = { state, stateDir: command.stateDir, tcp: command.listen, racks, webDir, log };
@@ -61,7 +59,7 @@ async function serve(command: Extract<RegionCommand, { command: 'serve' }>, log:
   });
   const ms = Math.round(performance.now() - started);
   log.info({ host: command.listen.host, port: region.port, ms }, 'region serves');
-  await stop.signal;
+  if (!stop.aborted) await once(stop, 'abort');
   await region.stop();
   await closing();
   log.info('region ended');
@@ -74,7 +72,7 @@ function stateOptions(command: RegionCommand, log: Logger) {
   return { stateDir, databaseUrl, migrations, migrateOwn, name: `ingot ${command.command}`, log };
 }
 
-async function once(command: Exclude<RegionCommand, { command: 'serve' }>, log: Logger): Promise<void> {
+async function runOnce(command: Exclude<RegionCommand, { command: 'serve' }>, log: Logger): Promise<void> {
   const state = await openState(stateOptions(command, log));
   try {
     if (command.command === 'createadmin') {
@@ -103,7 +101,7 @@ async function main(): Promise<void> {
   const stateDir = path.resolve(command.stateDir);
   const log = pino({ level: command.logLevel, base: { process: 'region' } }, destination(2));
   if (command.command === 'serve') await serve({ ...command, stateDir }, log);
-  else await once({ ...command, stateDir }, log);
+  else await runOnce({ ...command, stateDir }, log);
 }
 
 main().then(

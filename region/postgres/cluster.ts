@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmod, chown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -32,6 +32,8 @@ export interface ClusterOptions {
   log: Logger;
   /** False only in tests: no fsync. */
   durable?: boolean;
+  /** Gives the start up: what it has started is ended before the promise rejects. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -51,10 +53,16 @@ export async function startPrivateCluster(options: ClusterOptions): Promise<Priv
     );
   }
   await prepareDirectories(stateDir, dataDir, socketDir, user);
-  if (existing === null) await initialise(binaries, dataDir, user, log);
+  if (existing === null) await initialise(binaries, dataDir, user, options);
   const running = await adopt(dataDir, socketDir, log);
   const pid = running ?? (await start(binaries, dataDir, socketDir, user, options));
-  await ensureDatabase(socketDir);
+  try {
+    await ensureDatabase(socketDir);
+    options.signal?.throwIfAborted();
+  } catch (error) {
+    if (running === null) await stop(pid, log);
+    throw error;
+  }
   return { socketDir, user: USER, database: DATABASE, pid, adopted: running !== null, stop: () => stop(pid, log) };
 }
 
@@ -89,16 +97,42 @@ async function prepareDirectories(stateDir: string, dataDir: string, socketDir: 
 
 const identity = (user: ServerUser | null) => (user ? { uid: user.uid, gid: user.gid } : {});
 
-/** Locale C: sorting must not depend on the host. The socket's directory (0700) is the access control, hence trust. */
-async function initialise(binaries: PostgresBinaries, dataDir: string, user: ServerUser | null, log: Logger) {
+/**
+ * Makes the cluster beside its place and moves it there when it is whole: a start that is killed meanwhile leaves nothing
+ * that looks like one. Locale C: sorting must not depend on the host. The socket's directory (0700) is the access
+ * control, hence trust.
+ */
+async function initialise(
+  binaries: PostgresBinaries,
+  dataDir: string,
+  user: ServerUser | null,
+  { log, signal }: ClusterOptions,
+): Promise<void> {
   const started = performance.now();
-  const args = ['--pgdata', dataDir, '--username', USER, '--encoding', 'UTF8', '--no-locale', '--no-instructions'];
-  await run(binaries.initdb, [...args, '--auth-local', 'trust', '--auth-host', 'reject', '--data-checksums'], {
-    ...identity(user),
-    cwd: '/',
-    env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
-    timeout: 120_000,
-  });
+  const parent = path.dirname(dataDir);
+  const unfinished = `${path.basename(dataDir)}.new-`;
+  // Of starts that were killed. An initdb that outlived its region finds its directory gone and ends.
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(unfinished)) await rm(path.join(parent, name), { recursive: true, force: true });
+  }
+  const making = await mkdtemp(path.join(parent, unfinished));
+  try {
+    if (user) await chown(making, user.uid, user.gid);
+    const args = ['--pgdata', making, '--username', USER, '--encoding', 'UTF8', '--no-locale', '--no-instructions'];
+    await run(binaries.initdb, [...args, '--auth-local', 'trust', '--auth-host', 'reject', '--data-checksums'], {
+      ...identity(user),
+      cwd: '/',
+      env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
+      timeout: 120_000,
+      killSignal: 'SIGKILL',
+      signal,
+    });
+    // A rename replaces a directory only while that is empty.
+    await rename(making, dataDir);
+  } catch (error) {
+    await rm(making, { recursive: true, force: true, maxRetries: 3 });
+    throw error;
+  }
   log.info({ dataDir, ms: Math.round(performance.now() - started) }, 'made the private PostgreSQL cluster');
 }
 
@@ -162,6 +196,7 @@ async function start(
   if (((await stat(logFile).catch(() => null))?.size ?? 0) > LOG_LIMIT) await rename(logFile, `${logFile}.1`);
   const deadline = performance.now() + START_DEADLINE_MS;
   for (;;) {
+    options.signal?.throwIfAborted();
     const output = await open(logFile, 'a', 0o640);
     // Its own session: Ctrl-C on the terminal must reach the region first. The log is a file, so the server outlives us.
     const child = spawn(binaries.postgres, ['-D', dataDir, ...args], {
@@ -173,7 +208,7 @@ async function start(
     });
     await output.close();
     child.unref();
-    const problem = await waitReady(socketDir, deadline - performance.now(), exitOf(child));
+    const problem = await waitReady(socketDir, deadline - performance.now(), endOf(child, options.signal));
     if (problem === null && child.pid !== undefined) return child.pid;
     if (child.exitCode === null && child.pid !== undefined) await stop(child.pid, options.log);
     // Back-ends of a server that was killed hold its shared memory for a moment after it.
@@ -184,7 +219,8 @@ async function start(
   }
 }
 
-function exitOf(child: ChildProcess): () => Error | null {
+/** Why to wait for the server no longer: its end, or that nobody wants it. */
+function endOf(child: ChildProcess, signal?: AbortSignal): () => Error | null {
   let failure: Error | null = null;
   child.once('error', (error) => {
     failure = error;
@@ -192,7 +228,7 @@ function exitOf(child: ChildProcess): () => Error | null {
   child.once('exit', (code, signal) => {
     failure ??= new Error(`the server ended with ${signal ?? `exit code ${code}`}`);
   });
-  return () => failure;
+  return () => failure ?? (signal?.aborted ? new Error('the start was given up') : null);
 }
 
 /** Null when the server answers a query; the last error when it does not within the time or `died` tells why. */

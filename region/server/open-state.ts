@@ -16,6 +16,8 @@ export interface StateOptions {
   migrateOwn: boolean;
   name: string;
   log: Logger;
+  /** Gives up while it is opening: a server this call has started is stopped, and with it what runs there. */
+  signal?: AbortSignal;
 }
 
 export interface OpenState extends Database {
@@ -26,9 +28,11 @@ export interface OpenState extends Database {
 
 /** Opens what a region keeps: cluster or the user's database, schema, key. */
 export async function openState(options: StateOptions): Promise<OpenState> {
-  const { stateDir, databaseUrl, log } = options;
+  const { stateDir, databaseUrl, log, signal } = options;
   await mkdir(path.join(stateDir, 'run'), { recursive: true });
-  const cluster = databaseUrl === null ? await startPrivateCluster({ stateDir, log }) : null;
+  const cluster = databaseUrl === null ? await startPrivateCluster({ stateDir, log, signal }) : null;
+  const giveUp = () => void (cluster && !cluster.adopted && cluster.stop());
+  signal?.addEventListener('abort', giveUp, { once: true });
   try {
     const address = cluster ?? databaseUrl;
     if (address === null) throw new Error('neither a cluster nor a database was given');
@@ -38,10 +42,13 @@ export async function openState(options: StateOptions): Promise<OpenState> {
     const people = await database.db.selectFrom('users').select('id').where('is_system', '=', false).executeTakeFirst();
     // With people there are secrets, and those were sealed with a key that must not be made up anew.
     const key = await loadKey(stateDir, { create: people === undefined });
+    signal?.throwIfAborted();
     return { ...database, address, sealer: createSealer(key), cluster };
   } catch (error) {
     if (cluster && !cluster.adopted) await cluster.stop();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
   }
 }
 

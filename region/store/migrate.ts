@@ -39,6 +39,8 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
 export async function migrate(address: DatabaseAddress, directory: string): Promise<number[]> {
   const migrations = await readMigrations(directory);
   const client = new pg.Client({ ...clientConfig(address), application_name: 'ingot migrate' });
+  // A server that ends meanwhile fails the statement that runs; it must not end the process as well.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     // Another process may be at it; a migration is short, so two minutes mean that something is wrong.
