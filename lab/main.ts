@@ -11,7 +11,8 @@ import { runSim } from './fleet/sim.ts';
 import { runFloor } from './floor/floor.ts';
 import { serveFloor } from './floor/http.ts';
 import { MachineWish } from './machine/spec.ts';
-import { clearLeftovers, openLedger } from './run/ledger.ts';
+import { clearLeftovers, interruption, openLedger } from './run/ledger.ts';
+import { takeTurns } from './run/turns.ts';
 import { measure } from './story/measure.ts';
 import { METAL_STORIES, tellMetalStory } from './story/metal/metal.ts';
 
@@ -26,6 +27,7 @@ const USAGE = `Usage: node dist/lab.mjs COMMAND
   sim [--machines N] …                  simulated machines by the thousand, without root: sim --help
   floor [--firmware bios|uefi]          the bare recipe without Ingot, timed; JSON on standard output
   measure [--firmware bios|uefi]        Ingot on the same machine, timed the same way; JSON on standard output
+                                        --turns: both wait before each part for a line on standard input
   story NAME [--firmware bios|uefi]     a path of its own on real firmware: ${Object.keys(METAL_STORIES).join(', ')};
                                         --patience N multiplies every limit, for a host that is busy otherwise
   clean [--all]                         remove what crashed runs left; --all: also what "up" left running`;
@@ -37,12 +39,6 @@ function sameMachine(firmware: string) {
 }
 
 class UsageError extends Error {}
-
-function interruption(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
-  });
-}
 
 async function main(argv: string[]): Promise<void> {
   const checkout = path.resolve(import.meta.dirname, '..');
@@ -65,6 +61,7 @@ async function main(argv: string[]): Promise<void> {
       root: { type: 'string' },
       address: { type: 'string' },
       log: { type: 'string' },
+      turns: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -140,13 +137,15 @@ async function main(argv: string[]): Promise<void> {
       return;
     }
     case 'floor': {
-      const times = await runFloor({ checkout, cache: values.cache, ...sameMachine(values.firmware) });
+      const { cache, turns } = values;
+      const times = await runFloor({ checkout, cache, turn: takeTurns(turns), ...sameMachine(values.firmware) });
       console.log(JSON.stringify(times));
       return;
     }
     case 'measure': {
       const wish = { name: 'measured', ...sameMachine(values.firmware) };
-      const times = await measure({ checkout, cache: values.cache, port: Number(values.port), wish });
+      const { cache, turns } = values;
+      const times = await measure({ checkout, cache, port: portOf(), turn: takeTurns(turns), wish });
       console.log(JSON.stringify(times));
       return;
     }
@@ -189,5 +188,6 @@ try {
     error instanceof UsageError ||
     (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
   console.error(`lab: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = usage ? 2 : 1;
+  // What waited for a machine that is gone is left behind.
+  process.exit(usage ? 2 : 1);
 }

@@ -14,8 +14,8 @@ export const bench: Bench = {
   name: 'life',
   what: `${MACHINES} simulated machines commission → deploy → release with erase, all at once, at zero delay`,
   needsRoot: false,
-  run: async ({ root, say }) => {
-    const result = await life({ root, machines: MACHINES, seed: SEED, say });
+  run: async ({ root, say, program }) => {
+    const result = await life({ root, machines: MACHINES, seed: SEED, readerProgram: program('reader'), say });
     const row = (what: string, unit: string, side: Side, goals: Row['goals'], note?: string): Row => ({
       what,
       unit,

@@ -1,8 +1,11 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import type { FleetMachine } from '@ingot/lab/fleet/machine.ts';
 import { act, prepare, reach } from '@ingot/lab/fleet/operator.ts';
 import { type Simulation, startSimulation } from '@ingot/lab/fleet/simulation.ts';
 import { SIMULATED_IMAGE } from '@ingot/lab/sim/site.ts';
 import { cpuSeconds, pss } from '../fleet/memory.ts';
+import type { Readings } from './reader-program.ts';
 
 export interface LifeResult {
   /** Machines that did not get where they should, each with why. */
@@ -25,6 +28,8 @@ export interface LifeOptions {
   root: string;
   machines: number;
   seed: number;
+  /** The bundled reader-program. */
+  readerProgram: string;
   say(text: string): void;
 }
 
@@ -34,7 +39,7 @@ const ENLISTING = 150;
 const CALLS = 32;
 const STAGE_LIMIT_MS = 3_600_000;
 const SAMPLE_MS = 1000;
-const READ_PAUSE_MS = 50;
+const READER_ANSWERS_MS = 30_000;
 const MB = 1e6;
 const MIB = 2 ** 20;
 
@@ -57,7 +62,7 @@ export async function life(options: LifeOptions): Promise<LifeResult> {
     await prepare(simulation, goals, ENLISTING, ({ machine, failure }) => {
       if (failure !== null) lost.push(`machine ${machine.index}: ${failure}`);
     });
-    const meter = startMeter(simulation);
+    const meter = startMeter(simulation, options.readerProgram);
     const seconds = { commission: 0, deploy: 0, release: 0 };
     const cpu = { commission: 0, deploy: 0, release: 0 };
     const image = { image: SIMULATED_IMAGE };
@@ -123,12 +128,14 @@ async function everyone(simulation: Simulation, action: Stage, request: object, 
 }
 
 /** Memory every second, and one reader that looks at one machine after the other. */
-function startMeter(simulation: Simulation) {
+function startMeter(simulation: Simulation, readerProgram: string) {
   let running = true;
   let pssMb = 0;
   let simulatorMb = 0;
-  let refused = 0;
-  const reads: number[] = [];
+  const systemIds = simulation.fleet.machines.flatMap((machine) => machine.systemId() ?? []);
+  const reader = fork(readerProgram, [JSON.stringify(simulation.access), ...systemIds]);
+  const killWithUs = () => void reader.kill('SIGKILL');
+  process.once('exit', killWithUs);
   const memory = (async () => {
     while (running) {
       pssMb = Math.max(pssMb, await pssOf(simulation));
@@ -136,24 +143,14 @@ function startMeter(simulation: Simulation) {
       await pause(SAMPLE_MS);
     }
   })();
-  const reading = (async () => {
-    const { machines } = simulation.fleet;
-    for (let turn = 0; running; turn += 1) {
-      const systemId = machines[(turn * 37) % machines.length]?.systemId();
-      if (systemId) {
-        const began = performance.now();
-        await simulation.api.machine(systemId).catch(() => {
-          refused += 1;
-        });
-        reads.push(performance.now() - began);
-      }
-      await pause(READ_PAUSE_MS);
-    }
-  })();
   return {
     stop: async () => {
       running = false;
-      await Promise.all([memory, reading]);
+      const told = once(reader, 'message', { signal: AbortSignal.timeout(READER_ANSWERS_MS) });
+      reader.send('stop');
+      const [{ reads, refused }]: [Readings] = (await told) as [Readings];
+      process.off('exit', killWithUs);
+      await memory;
       return { pssMb, simulatorMb, refused, reads: reads.sort((a, b) => a - b) };
     },
   };

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { type Lab, startLab } from '../data-centre.ts';
 import type { MachineSpec } from '../machine/spec.ts';
 import { startDaemon, tryCommand } from '../run/command.ts';
-import { openLedger } from '../run/ledger.ts';
+import { withLedger } from '../run/ledger.ts';
+import type { Turn } from '../run/turns.ts';
 import { waitFor } from '../run/wait.ts';
 import { type Built, buildImage } from '../story/images.ts';
 import { makeKey, runOnMachine } from '../story/ssh.ts';
@@ -31,15 +32,16 @@ export interface FloorOptions {
   cores: number;
   memoryMiB: number;
   diskMiB: number;
+  /** Called before each timed part. */
+  turn: Turn;
 }
 
 const PORT = 5248;
 const LIMIT_MS = 15 * 60_000;
 
 export async function runFloor(options: FloorOptions): Promise<FloorTimes> {
-  const { checkout, firmware, cores, memoryMiB, diskMiB } = options;
-  const ledger = await openLedger(checkout, { owned: true });
-  try {
+  const { checkout, firmware, cores, memoryMiB, diskMiB, turn } = options;
+  return withLedger(checkout, async (ledger) => {
     const folder = await mkdtemp('/var/tmp/ingot-floor-');
     await ledger.addFolder(folder);
     const wish = { name: 'floor', firmware, cores, memoryMiB, diskMiB };
@@ -47,14 +49,15 @@ export async function runFloor(options: FloorOptions): Promise<FloorTimes> {
     const spec = lab.machines[0];
     if (!spec) throw new Error('the lab has no machine');
     const site = await openSite(options, lab, folder);
+    await turn();
     const commission = await bootWithJob(site, lab, spec, commissionJob(site.http));
     const key = await makeKey(path.join(folder, 'key'));
+    await turn();
     const deploy = await bootWithJob(site, lab, spec, deployJob(site.http, spec, 'image.tar.zst', key));
+    await turn();
     const firstBoot = await bootFromDisk(site, lab, spec, path.join(folder, 'key'));
     return { firmware, cores, memoryMiB, commission, deploy: { ...deploy, ...steps(deploy) }, firstBoot };
-  } finally {
-    await ledger.clear();
-  }
+  });
 }
 
 interface Site {

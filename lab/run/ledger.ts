@@ -51,7 +51,10 @@ export async function openLedger(checkout: string, options: { owned: boolean; ru
   };
   // Writes are queued: two at once would race for the same temporary file.
   let last: Promise<void> = Promise.resolve();
+  let cleared = false;
   const save = () => {
+    // What is made now would outlive its run.
+    if (cleared) return Promise.reject(new Error('the run has ended'));
     last = last.then(async () => {
       await writeFile(`${file}.new`, JSON.stringify(entry));
       await rename(`${file}.new`, file);
@@ -75,10 +78,31 @@ export async function openLedger(checkout: string, options: { owned: boolean; ru
       return save();
     },
     clear: async () => {
+      cleared = true;
       await last;
       await clearEntry(entry, file);
     },
   };
+}
+
+/** Everything recorded in the ledger is gone when this returns: `live` ended, threw, or the process was told to stop. */
+export async function withLedger<T>(checkout: string, live: (ledger: Ledger) => Promise<T>): Promise<T> {
+  const ledger = await openLedger(checkout, { owned: true });
+  const stopped = interruption().then(() => {
+    throw new Error('interrupted');
+  });
+  try {
+    return await Promise.race([live(ledger), stopped]);
+  } finally {
+    await ledger.clear();
+  }
+}
+
+/** Resolves at the first signal that asks this process to stop; from then on none ends it by itself. */
+export function interruption(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+  });
 }
 
 /** Cleans up after runs of this checkout whose owner is gone; with `all`, after detached ones too. Returns their names. */

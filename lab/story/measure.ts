@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { AttemptView } from '@ingot/contract/native.ts';
 import type { MachineWish } from '../machine/spec.ts';
+import type { Turn } from '../run/turns.ts';
 import { apiHands } from './hands.ts';
 import { provideImages } from './images.ts';
 import * as job from './main-job.ts';
@@ -25,8 +26,10 @@ export async function measure(options: {
   cache: string;
   port: number;
   wish: MachineWish;
+  /** Called before each timed part. */
+  turn: Turn;
 }): Promise<MeasuredTimes> {
-  const { checkout, cache, wish } = options;
+  const { checkout, cache, wish, turn } = options;
   return withSite(options, async ({ stateDir, lab, ingot, spec }) => {
     const handOver = path.join(stateDir, 'images');
     const image = await provideImages(ingot.api, { checkout, cache, handOver, onProgress: () => {} });
@@ -34,12 +37,16 @@ export async function measure(options: {
     const story = await job.beginStory(lab, ingot, image, 'measure');
     const hands = apiHands(ingot);
     await hands.addSshKey(story.publicKey);
+    await turn();
     const machine = await job.enlist(story, spec);
+    await turn();
     await job.commission(story, machine, hands);
+    await turn();
     await job.startDeploy(story, machine, hands);
     await job.reach(story, machine, 'DEPLOYED', job.LIMIT_MS.deploy);
     await job.firstLogin(story, machine);
     const loggedIn = Date.now();
+    await turn();
     await job.visit(story, machine);
     await job.releaseErasing(story, machine, hands);
     const attempts = await ingot.api.attempts(machine.systemId);

@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 import { type Lab, startLab } from '../data-centre.ts';
 import type { MachineSpec, MachineWish } from '../machine/spec.ts';
-import { openLedger } from '../run/ledger.ts';
+import { withLedger } from '../run/ledger.ts';
 import { type Ingot, startIngot } from './ingot-processes.ts';
 
 /** A data centre with one machine, and Ingot beside it; no image in its store yet. */
@@ -23,8 +23,7 @@ export interface SiteOptions {
 /** Everything the site made is gone when this returns, whether `live` threw or not. */
 export async function withSite<T>(options: SiteOptions, live: (site: Site) => Promise<T>): Promise<T> {
   const { checkout, port, wish } = options;
-  const ledger = await openLedger(checkout, { owned: true });
-  try {
+  return withLedger(checkout, async (ledger) => {
     const stateDir = await mkdtemp('/var/tmp/ingot-site-');
     await ledger.addFolder(stateDir);
     const lab = await startLab({ checkout, ledger, stateDir: path.join(stateDir, 'lab'), machines: [wish] });
@@ -32,8 +31,6 @@ export async function withSite<T>(options: SiteOptions, live: (site: Site) => Pr
     const ingot = await startIngot({ checkout, ledger, lab, stateDir, port, admin });
     const [spec] = lab.machines;
     if (!spec) throw new Error('the lab has no machine');
-    return await live({ stateDir, lab, ingot, spec });
-  } finally {
-    await ledger.clear();
-  }
+    return live({ stateDir, lab, ingot, spec });
+  });
 }

@@ -20,6 +20,7 @@ describe('phase by evidence', () => {
     ['a second lease, by the kernel', 'dhcp.lease', {}, 'kernel'],
     ['the boot program itself', 'tftp.read', { file: 'boot-program', complete: true }, 'boot-program'],
     ['the kernel alone', 'http.read', { file: 'kernel', complete: true }, 'kernel'],
+    ['a root image before power was confirmed', 'http.read', { file: 'squashfs', complete: true }, 'power'],
     ['half a root image', 'http.read', { file: 'squashfs', complete: false }, 'kernel'],
     ['a script for local boot', 'boot.script', { decision: 'local' }, 'dhcp'],
     ['a late script', 'boot.script', {}, 'agent'],

@@ -17,7 +17,8 @@ function reached(kind: string, data: Record<string, unknown>): { phase: Early; f
       return { phase: 'kernel', from: ['power', 'dhcp', 'boot-program'] };
     case 'http.read':
       if (data.file !== 'squashfs' || data.complete !== true) return null;
-      return { phase: 'agent', from: ['power', 'dhcp', 'boot-program', 'kernel'] };
+      // Not from `power`: a boot that began before the power call reads the same image, and has no ticket for this attempt.
+      return { phase: 'agent', from: ['dhcp', 'boot-program', 'kernel'] };
     default:
       return null;
   }

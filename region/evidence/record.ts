@@ -85,9 +85,10 @@ export async function recordEvidence(deps: RegionDeps, rackId: string, items: re
   const rows: EvidenceRow[] = known.map(({ item, systemId, attempt }) => {
     const phase = attempt ? (phases.get(attempt.id) ?? attempt.phase) : '';
     if (attempt) {
-      newest.set(attempt.id, item);
-      // Without an attempt's name it may be late, of the boot before: that would take this attempt's power order back.
+      // Without an attempt's name it may be late, of the boot before: that would take this attempt's power order back, and
+      // stand in its failure.
       const isEarly = item.attempt === null && phase === 'power';
+      if (!isEarly) newest.set(attempt.id, item);
       const next = isEarly ? null : phaseFor(item.kind, item.data, { phase, ended: attempt.ended });
       if (next) {
         phases.set(attempt.id, next);
@@ -107,7 +108,7 @@ export async function recordEvidence(deps: RegionDeps, rackId: string, items: re
   });
   await appendEvidence(deps.db, rows);
   for (const [id, item] of newest) await noteNewest(deps.db, id, item.kind, item.text, item.agoMs);
-  await markAttemptsChanged(deps.db, [...newest.keys()]);
+  await markAttemptsChanged(deps.db, [...new Set(rows.flatMap((row) => row.attemptId ?? []))]);
   deps.changes.announce();
   for (const { systemId, attemptId, phase, item } of moves) {
     const applied = await deps.door.apply(systemId, {
