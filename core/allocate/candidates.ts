@@ -53,20 +53,15 @@ export type Lack = () => string;
 
 /** The test of one machine: how it meets the constraints, or the first one it does not. */
 export function fitting(constraints: Constraints, plan: NetworkPlan): (row: CandidateRow) => Match | Lack {
-  const checks = CHECKS.filter(([name]) => constraints[name] !== undefined);
+  const checks = CHECKS.filter(({ name }) => constraints[name] !== undefined);
   // Thousands of machines are asked, most of them in vain: what most of them lack first. Why is found out in order.
-  const place = (name: ConstraintName) => (QUICK.includes(name) ? QUICK.indexOf(name) : QUICK.length);
-  const ordered = checks.toSorted(([a], [b]) => place(a) - place(b)).map(([, check]) => check);
+  const place = ({ name }: Check) => (QUICK.includes(name) ? QUICK.indexOf(name) : QUICK.length);
+  const ordered = checks.toSorted((one, other) => place(one) - place(other)).map(({ meets }) => meets);
   const { storage: asked, interfaces: labels } = constraints;
-  const why = (row: CandidateRow) => (): string => {
-    for (const [, check] of checks) {
-      const lack = check(row, constraints, plan);
-      if (lack !== null) return lack();
-    }
-    return '';
-  };
+  const why = (row: CandidateRow) => (): string =>
+    checks.find(({ meets }) => !meets(row, constraints, plan))?.lack(row, constraints, plan) ?? '';
   const fits = (row: CandidateRow): boolean => {
-    for (const check of ordered) if (check(row, constraints, plan) !== null) return false;
+    for (const meets of ordered) if (!meets(row, constraints, plan)) return false;
     return true;
   };
   return (row) => {
@@ -96,96 +91,132 @@ export function needsDevices(constraints: Constraints): boolean {
   return ON_DEVICES.some((name) => constraints[name] !== undefined);
 }
 
-type Check = (row: CandidateRow, constraints: Constraints, plan: NetworkPlan) => Lack | null;
+interface Check {
+  name: ConstraintName;
+  /** Asked only where the constraint is there. */
+  meets(row: CandidateRow, constraints: Constraints, plan: NetworkPlan): boolean;
+  /** What a machine that does not meet it lacks. */
+  lack(row: CandidateRow, constraints: Constraints, plan: NetworkPlan): string;
+}
+
+type NamesOf<Value> = {
+  [Name in ConstraintName]-?: Constraints[Name] extends Value | undefined ? Name : never;
+}[ConstraintName];
+/** Constraints that list texts, or ids. */
+type ListName = NamesOf<string[] | number[]>;
+type NumberName = NamesOf<number>;
 
 const missing = (wanted: string, has: string) => `${wanted}, but it has ${has === '' ? 'none' : has}`;
 
-function oneOf(name: keyof Constraints, value: string | null, wanted: readonly string[] | undefined): Lack | null {
-  if (wanted === undefined || (value !== null && wanted.includes(value))) return null;
-  return () => missing(`${name}=${wanted.join(',')}`, value ?? '');
+/** As the machine has it, whatever the constraint compares: a list of texts is compared with texts, one of ids with ids. */
+type ValuesOf = (row: CandidateRow, plan: NetworkPlan) => readonly (string | number)[];
+
+const listed = (constraints: Constraints, name: ListName): readonly (string | number)[] => constraints[name] ?? [];
+
+/** The one value that a machine has is among those asked for. */
+function oneOf(name: ListName, value: (row: CandidateRow) => string | null): Check {
+  return {
+    name,
+    meets: (row, constraints) => {
+      const has = value(row);
+      return has !== null && listed(constraints, name).includes(has);
+    },
+    lack: (row, constraints) => missing(`${name}=${listed(constraints, name).join(',')}`, value(row) ?? ''),
+  };
 }
-function noneOf(name: keyof Constraints, has: readonly string[], unwanted: readonly string[] | undefined): Lack | null {
-  const found = unwanted?.find((value) => has.includes(value));
-  return found === undefined ? null : () => missing(`${name}=${found}`, found);
+
+/** At least one of those asked for. */
+function anyOf(name: ListName, values: ValuesOf): Check {
+  return {
+    name,
+    meets: (row, constraints, plan) => {
+      const has = values(row, plan);
+      return listed(constraints, name).some((wanted) => has.includes(wanted));
+    },
+    lack: (row, constraints, plan) =>
+      missing(`${name}=${listed(constraints, name).join(',')}`, values(row, plan).join(',')),
+  };
 }
-function atLeast(name: keyof Constraints, has: number, wanted: number | undefined): Lack | null {
-  return wanted === undefined || has >= wanted ? null : () => missing(`${name}=${wanted}`, String(has));
+
+/** Every one that is asked for. */
+function allOf(name: ListName, values: ValuesOf): Check {
+  return {
+    name,
+    meets: (row, constraints, plan) => {
+      const has = values(row, plan);
+      return listed(constraints, name).every((wanted) => has.includes(wanted));
+    },
+    lack: (row, constraints, plan) => {
+      const has = values(row, plan);
+      const lacking = listed(constraints, name).filter((wanted) => !has.includes(wanted));
+      return missing(`${name}=${lacking.join(',')}`, has.join(','));
+    },
+  };
 }
+
+/** None of those named. */
+function noneOf(name: ListName, values: ValuesOf): Check {
+  const found = (row: CandidateRow, constraints: Constraints, plan: NetworkPlan) => {
+    const has = values(row, plan);
+    return listed(constraints, name).find((unwanted) => has.includes(unwanted));
+  };
+  return {
+    name,
+    meets: (row, constraints, plan) => found(row, constraints, plan) === undefined,
+    lack: (row, constraints, plan) => {
+      const value = String(found(row, constraints, plan));
+      return missing(`${name}=${value}`, value);
+    },
+  };
+}
+
+function atLeast(name: NumberName, value: (row: CandidateRow) => number): Check {
+  return {
+    name,
+    meets: (row, constraints) => value(row) >= (constraints[name] ?? 0),
+    lack: (row, constraints) => missing(`${name}=${constraints[name]}`, String(value(row))),
+  };
+}
+
+/** A machine has two names, and each that is asked for has to be one of them. */
+const NAME: Check = {
+  name: 'name',
+  meets: ({ hostname, fqdn }, { name = [] }) => name.every((one) => one === hostname || one === fqdn),
+  lack: ({ hostname, fqdn }, { name = [] }) =>
+    missing(`name=${name.find((one) => one !== hostname && one !== fqdn)}`, fqdn),
+};
 
 /** In the order of the reference: positive filters, then negative ones. */
-const CHECKS: readonly (readonly [ConstraintName, Check])[] = [
-  [
-    'name',
-    (row, { name }) => {
-      const wrong = name?.find((one) => one !== row.hostname && one !== row.fqdn);
-      return wrong === undefined ? null : () => missing(`name=${wrong}`, row.fqdn);
-    },
-  ],
-  ['system_id', (row, { system_id }) => oneOf('system_id', row.systemId, system_id)],
-  ['arch', (row, { arch }) => oneOf('arch', row.architecture, arch)],
-  ['cpu_count', (row, { cpu_count }) => atLeast('cpu_count', row.cpuCount, cpu_count)],
-  ['cpu_speed', (row, { cpu_speed }) => atLeast('cpu_speed', row.cpuSpeed, cpu_speed)],
-  ['mem', (row, { mem }) => atLeast('mem', row.memory, mem)],
-  [
-    'link_speed',
-    (row, { link_speed }) =>
-      atLeast('link_speed', Math.max(0, ...row.interfaces.map((nic) => nic.linkSpeed)), link_speed),
-  ],
-  [
-    'tags',
-    (row, { tags }) => {
-      if (tags === undefined || tags.every((tag) => row.tags.includes(tag))) return null;
-      return () => {
-        const lacking = tags.filter((tag) => !row.tags.includes(tag));
-        return missing(`tags=${lacking.join(',')}`, row.tags.join(','));
-      };
-    },
-  ],
-  ['zone', (row, { zone }) => oneOf('zone', row.zone.name, zone)],
-  ['pool', (row, { pool }) => oneOf('pool', row.pool.name, pool)],
-  ['owner', (row, { owner }) => oneOf('owner', row.owner, owner)],
-  ['power_state', (row, { power_state }) => oneOf('power_state', row.powerState, power_state)],
-  ['deployment_target', (row, { deployment_target }) => oneOf('deployment_target', targetOf(row), deployment_target)],
-  ['fabrics', (row, { fabrics }, plan) => anyOf('fabrics', fabricsOf(row, plan, 'name'), fabrics)],
-  [
-    'fabric_classes',
-    (row, { fabric_classes }, plan) => anyOf('fabric_classes', fabricsOf(row, plan, 'classType'), fabric_classes),
-  ],
-  [
-    'subnets',
-    (row, { subnets }) => {
-      const linked = subnetsOf(row);
-      const lacking = subnets?.filter((id) => !linked.includes(id)) ?? [];
-      return lacking.length === 0 ? null : () => missing(`subnets=${lacking.join(',')}`, linked.join(','));
-    },
-  ],
-  ['vlans', (row, { vlans }) => anyOf('vlans', vlansOf(row), vlans?.map(String))],
-  ['not_arch', (row, { not_arch }) => noneOf('not_arch', [row.architecture], not_arch)],
-  ['not_tags', (row, { not_tags }) => noneOf('not_tags', row.tags, not_tags)],
-  ['not_in_zone', (row, { not_in_zone }) => noneOf('not_in_zone', [row.zone.name], not_in_zone)],
-  ['not_in_pool', (row, { not_in_pool }) => noneOf('not_in_pool', [row.pool.name], not_in_pool)],
-  ['not_owner', (row, { not_owner }) => noneOf('not_owner', row.owner === null ? [] : [row.owner], not_owner)],
-  ['not_power_state', (row, { not_power_state }) => noneOf('not_power_state', [row.powerState], not_power_state)],
-  [
-    'not_deployment_target',
-    (row, { not_deployment_target }) => noneOf('not_deployment_target', [targetOf(row)], not_deployment_target),
-  ],
-  ['not_fabrics', (row, { not_fabrics }, plan) => noneOf('not_fabrics', fabricsOf(row, plan, 'name'), not_fabrics)],
-  [
-    'not_fabric_classes',
-    (row, c, plan) => noneOf('not_fabric_classes', fabricsOf(row, plan, 'classType'), c.not_fabric_classes),
-  ],
-  [
-    'not_subnets',
-    (row, { not_subnets }) => noneOf('not_subnets', subnetsOf(row).map(String), not_subnets?.map(String)),
-  ],
-  ['not_vlans', (row, { not_vlans }) => noneOf('not_vlans', vlansOf(row), not_vlans?.map(String))],
+const CHECKS: readonly Check[] = [
+  NAME,
+  oneOf('system_id', (row) => row.systemId),
+  oneOf('arch', (row) => row.architecture),
+  atLeast('cpu_count', (row) => row.cpuCount),
+  atLeast('cpu_speed', (row) => row.cpuSpeed),
+  atLeast('mem', (row) => row.memory),
+  atLeast('link_speed', (row) => Math.max(0, ...row.interfaces.map((nic) => nic.linkSpeed))),
+  allOf('tags', (row) => row.tags),
+  oneOf('zone', (row) => row.zone.name),
+  oneOf('pool', (row) => row.pool.name),
+  oneOf('owner', (row) => row.owner),
+  oneOf('power_state', (row) => row.powerState),
+  oneOf('deployment_target', targetOf),
+  anyOf('fabrics', (row, plan) => fabricsOf(row, plan, 'name')),
+  anyOf('fabric_classes', (row, plan) => fabricsOf(row, plan, 'classType')),
+  allOf('subnets', subnetsOf),
+  anyOf('vlans', vlansOf),
+  noneOf('not_arch', (row) => [row.architecture]),
+  noneOf('not_tags', (row) => row.tags),
+  noneOf('not_in_zone', (row) => [row.zone.name]),
+  noneOf('not_in_pool', (row) => [row.pool.name]),
+  noneOf('not_owner', (row) => (row.owner === null ? [] : [row.owner])),
+  noneOf('not_power_state', (row) => [row.powerState]),
+  noneOf('not_deployment_target', (row) => [targetOf(row)]),
+  noneOf('not_fabrics', (row, plan) => fabricsOf(row, plan, 'name')),
+  noneOf('not_fabric_classes', (row, plan) => fabricsOf(row, plan, 'classType')),
+  noneOf('not_subnets', subnetsOf),
+  noneOf('not_vlans', vlansOf),
 ];
-
-function anyOf(name: keyof Constraints, has: readonly string[], wanted: readonly string[] | undefined): Lack | null {
-  if (wanted === undefined || wanted.some((value) => has.includes(value))) return null;
-  return () => missing(`${name}=${wanted.join(',')}`, has.join(','));
-}
 
 function targetOf(row: CandidateRow): string {
   return row.ephemeralDeploy ? 'memory' : 'disk';
@@ -195,8 +226,8 @@ function subnetsOf(row: CandidateRow): number[] {
   return row.interfaces.flatMap((nic) => nic.links.flatMap(({ subnetId }) => (subnetId === null ? [] : [subnetId])));
 }
 
-function vlansOf(row: CandidateRow): string[] {
-  return row.interfaces.flatMap(({ vlanId }) => (vlanId === null ? [] : [String(vlanId)]));
+function vlansOf(row: CandidateRow): number[] {
+  return row.interfaces.flatMap(({ vlanId }) => (vlanId === null ? [] : [vlanId]));
 }
 
 function fabricsOf(row: CandidateRow, plan: NetworkPlan, field: 'name' | 'classType'): string[] {
