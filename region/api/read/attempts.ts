@@ -1,71 +1,63 @@
 import { type AttemptView, type EvidenceView, FailureView, type PhaseView } from '@ingot/contract/native.ts';
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { inOneMoment } from '../../store/one-moment.ts';
 import type { Tables } from '../../store/schema.ts';
 import type { Typical, TypicalTimes } from './typical.ts';
 
 type Db = Kysely<Tables>;
-type Moment = Transaction<Tables>;
 
-interface AttemptRow {
+interface PhaseRow {
+  name: string;
+  /** Timestamps as PostgreSQL writes them in JSON. */
+  started: string;
+  ended: string | null;
+  own_ms: number | null;
+  bytes_done: number | null;
+  bytes_total: number | null;
+}
+
+/** An attempt with its phases in order, as PHASES gathers them. */
+export interface AttemptRow {
   id: number;
   system_id: string;
   kind: string;
-  started: Date;
-  ended: Date | null;
+  /** A Date of a column, or a text out of JSON. */
+  started: Date | string;
+  ended: Date | string | null;
   outcome: string | null;
   failure: unknown;
-  deadline: Date | null;
+  deadline: Date | string | null;
+  phases: PhaseRow[] | null;
 }
 
-const COLUMNS = ['id', 'system_id', 'kind', 'started', 'ended', 'outcome', 'failure', 'deadline'] as const;
+/** All of an AttemptRow, of the attempt `a`. Its phases come in the same row: each statement costs a turn of the event loop. */
+export const ATTEMPT_COLUMNS = sql.raw(`a.id, a.system_id, a.kind, a.started, a.ended, a.outcome, a.failure, a.deadline,
+  (SELECT jsonb_agg(jsonb_build_object('name', p.name, 'started', p.started, 'ended', p.ended, 'own_ms', p.own_ms,
+    'bytes_done', p.bytes_done, 'bytes_total', p.bytes_total) ORDER BY p.id)
+    FROM attempt_phases p WHERE p.attempt_id = a.id) AS phases`);
+
 const KEPT = 20;
 const EVIDENCE_PAGE = 500;
-
-/** The newest attempt of each machine, by system_id. Two queries, however many machines. */
-export async function newestAttempts(
-  moment: Moment,
-  times: Typical,
-  systemIds: readonly string[],
-  now: number,
-): Promise<Map<string, AttemptView>> {
-  if (systemIds.length === 0) return new Map();
-  const rows = await moment
-    .selectFrom('attempts')
-    .distinctOn('system_id')
-    .select(COLUMNS)
-    .where(sql<boolean>`system_id = ANY(${systemIds})`)
-    .orderBy('system_id')
-    .orderBy('id', 'desc')
-    .execute();
-  const views = await viewsOf(moment, times, rows, now);
-  return new Map(views.map((view) => [view.systemId, view]));
-}
 
 /** Newest first, the 20 that are kept. */
 export async function attemptsOf(db: Db, typical: TypicalTimes, systemId: string, now: number): Promise<AttemptView[]> {
   const times = await typical.read(now);
-  return inOneMoment(db, async (moment) => {
-    const rows = await moment
-      .selectFrom('attempts')
-      .select(COLUMNS)
-      .where('system_id', '=', systemId)
-      .orderBy('id', 'desc')
-      .limit(KEPT)
-      .execute();
-    return viewsOf(moment, times, rows, now);
-  });
+  const { rows } = await sql<AttemptRow>`
+    SELECT ${ATTEMPT_COLUMNS} FROM attempts a WHERE a.system_id = ${systemId} ORDER BY a.id DESC LIMIT ${KEPT}`.execute(
+    db,
+  );
+  return rows.map((row) => attemptView(row, times, now));
 }
 
 export async function attemptsById(
-  moment: Moment,
+  db: Db | Transaction<Tables>,
   times: Typical,
   ids: readonly number[],
   now: number,
 ): Promise<AttemptView[]> {
   if (ids.length === 0) return [];
-  const rows = await moment.selectFrom('attempts').select(COLUMNS).where(sql<boolean>`id = ANY(${ids})`).execute();
-  return viewsOf(moment, times, rows, now);
+  const { rows } = await sql<AttemptRow>`
+    SELECT ${ATTEMPT_COLUMNS} FROM attempts a WHERE a.id = ANY(${ids}::bigint[])`.execute(db);
+  return rows.map((row) => attemptView(row, times, now));
 }
 
 /** Oldest first, at most 500 after `after`. Null: no such attempt of this machine. */
@@ -93,54 +85,37 @@ export async function evidenceOf(
   return rows.map((row) => ({ ...row, at: row.at.toISOString() }));
 }
 
-async function viewsOf(
-  moment: Moment,
-  times: Typical,
-  rows: readonly AttemptRow[],
-  now: number,
-): Promise<AttemptView[]> {
-  const ids = rows.map((row) => row.id);
-  const phases = await moment
-    .selectFrom('attempt_phases')
-    .select(['attempt_id', 'name', 'started', 'ended', 'own_ms', 'bytes_done', 'bytes_total'])
-    .where(sql<boolean>`attempt_id = ANY(${ids})`)
-    .orderBy('id')
-    .execute();
-  const byAttempt = grouped(phases, (phase) => phase.attempt_id);
-  return rows.map((row) => ({
+/** As the API shows it; what still runs, runs until `now`. */
+export function attemptView(row: AttemptRow, times: Typical, now: number): AttemptView {
+  const deadline = isoOf(row.deadline);
+  return {
     id: row.id,
     kind: row.kind,
     systemId: row.system_id,
-    startedAt: row.started.toISOString(),
-    endedAt: row.ended?.toISOString() ?? null,
+    startedAt: new Date(row.started).toISOString(),
+    endedAt: isoOf(row.ended),
     outcome: outcomeOf(row.outcome),
-    failure: FailureView.nullable().catch(null).parse(row.failure),
-    phases: (byAttempt.get(row.id) ?? []).map(
-      (phase): PhaseView => ({
+    failure: row.failure === null ? null : FailureView.nullable().catch(null).parse(row.failure),
+    phases: (row.phases ?? []).map((phase): PhaseView => {
+      const started = Date.parse(phase.started);
+      const ended = phase.ended === null ? null : Date.parse(phase.ended);
+      return {
         name: phase.name,
-        startedAt: phase.started.toISOString(),
-        endedAt: phase.ended?.toISOString() ?? null,
-        seconds: Math.max(0, ((phase.ended?.getTime() ?? now) - phase.started.getTime()) / 1000),
+        startedAt: new Date(started).toISOString(),
+        endedAt: ended === null ? null : new Date(ended).toISOString(),
+        seconds: Math.max(0, ((ended ?? now) - started) / 1000),
         typicalSeconds: times(row.kind, phase.name),
-        deadline: phase.ended === null && row.ended === null ? (row.deadline?.toISOString() ?? null) : null,
+        deadline: ended === null && row.ended === null ? deadline : null,
         ownSeconds: phase.own_ms === null ? null : phase.own_ms / 1000,
         bytesDone: phase.bytes_done,
         bytesTotal: phase.bytes_total,
-      }),
-    ),
-  }));
+      };
+    }),
+  };
 }
+
+const isoOf = (time: Date | string | null): string | null => (time === null ? null : new Date(time).toISOString());
 
 function outcomeOf(text: string | null): AttemptView['outcome'] {
   return text === 'passed' || text === 'failed' || text === 'aborted' ? text : null;
-}
-
-function grouped<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group) group.push(item);
-    else groups.set(key(item), [item]);
-  }
-  return groups;
 }

@@ -1,13 +1,12 @@
 import type { MachineView } from '@ingot/contract/native.ts';
 import { STATUS_LABELS, STATUS_NUMBERS, type Status } from '@ingot/core/machine/status.ts';
-import { type Kysely, sql, type Transaction } from 'kysely';
-import { inOneMoment } from '../../store/one-moment.ts';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Tables } from '../../store/schema.ts';
 import type { Principal } from '../principal.ts';
-import { newestAttempts } from './attempts.ts';
+import { ATTEMPT_COLUMNS, type AttemptRow, attemptView } from './attempts.ts';
 import type { Typical, TypicalTimes } from './typical.ts';
 
-type Moment = Transaction<Tables>;
+type Db = Kysely<Tables> | Transaction<Tables>;
 
 /** A machine with whose it is, so that a stream can decide who may see it. */
 export interface OwnedView {
@@ -15,178 +14,153 @@ export interface OwnedView {
   view: MachineView;
 }
 
-export type MachineChoice = { all: true } | { systemIds: readonly string[] };
+/** `called`: by system_id or by hostname, which may be two. */
+export type MachineChoice = { all: true } | { systemIds: readonly string[] } | { called: string };
 
-function rowsOf(moment: Moment, choice: MachineChoice, principal: Principal | null) {
-  let query = moment
-    .selectFrom('machines as m')
-    .innerJoin('zones as z', 'z.id', 'm.zone_id')
-    .innerJoin('pools as p', 'p.id', 'm.pool_id')
-    .innerJoin('domains as d', 'd.id', 'm.domain_id')
-    .leftJoin('users as u', 'u.id', 'm.owner_id')
-    .select([
-      'm.id',
-      'm.system_id',
-      'm.hostname',
-      'm.status',
-      'm.status_since',
-      'm.owner_id',
-      'm.locked',
-      'm.architecture',
-      'm.power_type',
-      'm.power_state',
-      'm.cpu_count',
-      'm.memory',
-      'm.bios_boot_method',
-      'm.osystem',
-      'm.distro_series',
-      'm.error_description',
-      'm.waiting_code',
-      'm.waiting_since',
-      'm.waiting_deadline',
-      'z.name as zone',
-      'p.name as pool',
-      'd.name as domain',
-      'u.username as owner',
-    ])
-    .where('m.node_type', '=', 0)
-    .orderBy('m.hostname');
-  if ('systemIds' in choice) query = query.where(sql<boolean>`m.system_id = ANY(${choice.systemIds})`);
-  if (principal && !principal.admin) {
-    query = query.where((eb) => eb.or([eb('m.owner_id', 'is', null), eb('m.owner_id', '=', principal.userId)]));
-  }
-  return query.execute();
+/** What every machine is shown with. */
+export interface MachineRow {
+  id: number;
+  system_id: string;
+  hostname: string;
+  status: string;
+  status_since: Date;
+  owner_id: number | null;
+  owner: string | null;
+  locked: boolean;
+  architecture: string;
+  power_type: string;
+  power_state: string;
+  cpu_count: number;
+  memory: number;
+  bios_boot_method: string | null;
+  osystem: string;
+  distro_series: string;
+  error_description: string;
+  waiting_code: string | null;
+  waiting_since: Date | null;
+  waiting_deadline: Date | null;
+  zone: string;
+  pool: string;
+  domain: string;
+  tags: string[] | null;
+  storage: number | null;
+  disk_count: number;
+  given: string[] | null;
+  leased: string[] | null;
+  attempt: AttemptRow | null;
 }
 
-/** The same as machinesAt, at a moment of its own. */
+/**
+ * Everything of a MachineRow, of the machine `m`. Where it answers: the addresses given to it; while it has none (ephemeral
+ * system, DHCP links) its leases. A lease of an earlier boot is not shown beside given ones, since nobody answers there
+ * any more.
+ */
+const COLUMNS = sql`m.id, m.system_id, m.hostname, m.status, m.status_since, m.owner_id, u.username AS owner, m.locked,
+  m.architecture, m.power_type, m.power_state, m.cpu_count, m.memory, m.bios_boot_method, m.osystem, m.distro_series,
+  m.error_description, m.waiting_code, m.waiting_since, m.waiting_deadline, z.name AS zone, p.name AS pool, d.name AS domain,
+  (SELECT jsonb_agg(t.name ORDER BY t.name) FROM machine_tags mt JOIN tags t ON t.id = mt.tag_id
+    WHERE mt.machine_id = m.id) AS tags,
+  disks.storage, disks.disk_count,
+  (SELECT jsonb_agg(DISTINCT host(lower(s.span)) ORDER BY host(lower(s.span)))
+    FROM interfaces i JOIN interface_links l ON l.interface_id = i.id JOIN address_spans s ON s.id = l.address_id
+    WHERE i.machine_id = m.id AND s.kind <> 'discovered') AS given,
+  (SELECT jsonb_agg(DISTINCT host(e.ip) ORDER BY host(e.ip)) FROM interfaces i JOIN leases e ON e.mac = i.mac
+    WHERE i.machine_id = m.id AND e.expires > now()) AS leased,
+  (SELECT to_jsonb(one) FROM (SELECT ${ATTEMPT_COLUMNS} FROM attempts a WHERE a.system_id = m.system_id
+    ORDER BY a.id DESC LIMIT 1) one) AS attempt`;
+
+const TABLES = sql`machines m JOIN zones z ON z.id = m.zone_id JOIN pools p ON p.id = m.pool_id
+  JOIN domains d ON d.id = m.domain_id LEFT JOIN users u ON u.id = m.owner_id
+  CROSS JOIN LATERAL (SELECT sum(b.size)::float8 AS storage, count(*)::integer AS disk_count FROM block_devices b
+    WHERE b.machine_id = m.id AND b.type = 'physical') disks`;
+
+/**
+ * Rows of the machines that the principal may see, by hostname, in one statement: all of it is of one moment, and a busy
+ * region answers it in one turn of its event loop. `more` are columns beside, of the machine `m`.
+ */
+export async function machineRows<More extends object = object>(
+  db: Db,
+  choice: MachineChoice,
+  principal: Principal | null,
+  more: RawBuilder<unknown> = sql``,
+): Promise<(MachineRow & More)[]> {
+  const sees =
+    principal && !principal.admin ? sql`AND (m.owner_id IS NULL OR m.owner_id = ${principal.userId})` : sql``;
+  const { rows } = await sql<MachineRow & More>`
+    SELECT ${COLUMNS}${more} FROM ${TABLES} WHERE m.node_type = 0 AND ${chosen(choice)} ${sees} ORDER BY m.hostname`.execute(
+    db,
+  );
+  return rows;
+}
+
+function chosen(choice: MachineChoice): RawBuilder<unknown> {
+  if ('systemIds' in choice) return sql`m.system_id = ANY(${choice.systemIds}::text[])`;
+  if ('called' in choice) return sql`(m.system_id = ${choice.called} OR m.hostname = ${choice.called.toLowerCase()})`;
+  return sql`true`;
+}
+
+/**
+ * Machines as the API shows them, sorted by hostname. With a principal only those it may see; null = every one, for callers
+ * that filter themselves. Status, attempt and addresses are of one moment.
+ */
 export async function readMachines(
-  db: Kysely<Tables>,
+  db: Db,
   typical: TypicalTimes,
   choice: MachineChoice,
   principal: Principal | null,
   now: number,
 ): Promise<OwnedView[]> {
-  const times = await typical.read(now);
-  return inOneMoment(db, (moment) => machinesAt(moment, times, choice, principal, now));
+  return machinesAt(db, await typical.read(now), choice, principal, now);
 }
 
-/**
- * Machines as the API shows them, sorted by hostname, in a constant number of queries. With a principal only those it
- * may see; null = every one, for callers that filter themselves. Status, attempt and addresses are of one moment.
- */
+/** The same in a transaction: whoever holds one must not read the typical times by another connection. */
 export async function machinesAt(
-  moment: Moment,
+  db: Db,
   times: Typical,
   choice: MachineChoice,
   principal: Principal | null,
   now: number,
 ): Promise<OwnedView[]> {
-  const rows = await rowsOf(moment, choice, principal);
-  if (rows.length === 0) return [];
-  const ids = rows.map((row) => row.id);
-  const tags = await tagsOf(moment, ids);
-  const disks = await disksOf(moment, ids);
-  const addresses = await addressesOf(moment, ids);
-  const systemIds = rows.map((row) => row.system_id);
-  const attempts = await newestAttempts(moment, times, systemIds, now);
-  return rows.map((row) => {
-    const status = statusOf(row.status);
-    const disk = disks.get(row.id);
-    return {
-      ownerId: row.owner_id,
-      view: {
-        systemId: row.system_id,
-        hostname: row.hostname,
-        fqdn: `${row.hostname}.${row.domain}`,
-        status,
-        statusName: STATUS_LABELS[status],
-        statusSince: row.status_since.toISOString(),
-        owner: row.owner,
-        locked: row.locked,
-        zone: row.zone,
-        pool: row.pool,
-        tags: tags.get(row.id) ?? [],
-        architecture: row.architecture,
-        powerType: row.power_type,
-        powerState: powerStateOf(row.power_state),
-        cpuCount: row.cpu_count,
-        memory: row.memory,
-        storage: disk?.size ?? 0,
-        diskCount: disk?.count ?? 0,
-        firmware: firmwareOf(row.bios_boot_method),
-        osystem: row.osystem,
-        distroSeries: row.distro_series,
-        addresses: addresses.get(row.id) ?? [],
-        errorDescription: row.error_description,
-        attempt: attempts.get(row.system_id) ?? null,
-        waitingFor:
-          row.waiting_code !== null && row.waiting_since && row.waiting_deadline
-            ? {
-                code: row.waiting_code,
-                since: row.waiting_since.toISOString(),
-                deadline: row.waiting_deadline.toISOString(),
-              }
-            : null,
-      },
-    };
-  });
+  const rows = await machineRows(db, choice, principal);
+  return rows.map((row) => ({ ownerId: row.owner_id, view: machineView(row, times, now) }));
 }
 
-async function tagsOf(moment: Moment, ids: readonly number[]): Promise<Map<number, string[]>> {
-  const rows = await moment
-    .selectFrom('machine_tags as mt')
-    .innerJoin('tags as t', 't.id', 'mt.tag_id')
-    .select(['mt.machine_id', 't.name'])
-    .where(sql<boolean>`mt.machine_id = ANY(${ids})`)
-    .orderBy('t.name')
-    .execute();
-  return collect(rows, (row) => row.name);
-}
-
-async function disksOf(moment: Moment, ids: readonly number[]): Promise<Map<number, { size: number; count: number }>> {
-  const rows = await moment
-    .selectFrom('block_devices')
-    .select((eb) => ['machine_id', eb.fn.sum<number>('size').as('size'), eb.fn.countAll<number>().as('count')])
-    .where(sql<boolean>`machine_id = ANY(${ids})`)
-    .where('type', '=', 'physical')
-    .groupBy('machine_id')
-    .execute();
-  return new Map(rows.map((row) => [row.machine_id, { size: Number(row.size), count: Number(row.count) }]));
-}
-
-/**
- * Where each machine answers: the addresses given to it; while it has none (ephemeral system, DHCP links) its leases.
- * A lease of an earlier boot is not shown beside given ones, since nobody answers there any more.
- */
-async function addressesOf(moment: Moment, ids: readonly number[]): Promise<Map<number, string[]>> {
-  const { rows } = await sql<{ machine_id: number; ip: string; given: boolean }>`
-    SELECT i.machine_id, host(lower(s.span)) AS ip, true AS given
-      FROM interfaces i JOIN interface_links l ON l.interface_id = i.id JOIN address_spans s ON s.id = l.address_id
-      WHERE i.machine_id = ANY(${ids}) AND s.kind <> 'discovered'
-    UNION
-    SELECT i.machine_id, host(e.ip), false
-      FROM interfaces i JOIN leases e ON e.mac = i.mac
-      WHERE i.machine_id = ANY(${ids}) AND e.expires > now()
-    ORDER BY ip`.execute(moment);
-  const given = collect(
-    rows.filter((row) => row.given),
-    (row) => row.ip,
-  );
-  const leased = collect(
-    rows.filter((row) => !row.given && !given.has(row.machine_id)),
-    (row) => row.ip,
-  );
-  return new Map([...given, ...leased]);
-}
-
-function collect<R extends { machine_id: number }, T>(rows: readonly R[], value: (row: R) => T): Map<number, T[]> {
-  const found = new Map<number, T[]>();
-  for (const row of rows) {
-    const list = found.get(row.machine_id);
-    if (list) list.push(value(row));
-    else found.set(row.machine_id, [value(row)]);
-  }
-  return found;
+export function machineView(row: MachineRow, times: Typical, now: number): MachineView {
+  const status = statusOf(row.status);
+  return {
+    systemId: row.system_id,
+    hostname: row.hostname,
+    fqdn: `${row.hostname}.${row.domain}`,
+    status,
+    statusName: STATUS_LABELS[status],
+    statusSince: row.status_since.toISOString(),
+    owner: row.owner,
+    locked: row.locked,
+    zone: row.zone,
+    pool: row.pool,
+    tags: row.tags ?? [],
+    architecture: row.architecture,
+    powerType: row.power_type,
+    powerState: powerStateOf(row.power_state),
+    cpuCount: row.cpu_count,
+    memory: row.memory,
+    storage: row.storage ?? 0,
+    diskCount: row.disk_count,
+    firmware: firmwareOf(row.bios_boot_method),
+    osystem: row.osystem,
+    distroSeries: row.distro_series,
+    addresses: row.given ?? row.leased ?? [],
+    errorDescription: row.error_description,
+    attempt: row.attempt && attemptView(row.attempt, times, now),
+    waitingFor:
+      row.waiting_code !== null && row.waiting_since && row.waiting_deadline
+        ? {
+            code: row.waiting_code,
+            since: row.waiting_since.toISOString(),
+            deadline: row.waiting_deadline.toISOString(),
+          }
+        : null,
+  };
 }
 
 /** The column has no CHECK; a value that nobody knows must not hide the machine. */

@@ -14,7 +14,6 @@ import * as z from 'zod';
 import type { RegionDeps } from '../../deps.ts';
 import { queryPower } from '../../lifecycle/power-work.ts';
 import { requestDeploy } from '../../machines/deploy-request.ts';
-import { inOneMoment } from '../../store/one-moment.ts';
 import { readPowerParameters } from '../../store/power-parameters.ts';
 import { allocateMachine } from '../allocate.ts';
 import { checkKeys, commandOf, userDataOf } from '../command-of.ts';
@@ -23,7 +22,7 @@ import type { NativeParts } from '../parts.ts';
 import { patchMachine } from '../patch-machine.ts';
 import { actorOf, callerOf, type Principal } from '../principal.ts';
 import { readDetail } from '../read/machine-detail.ts';
-import { machinesAt, readMachines } from '../read/machines.ts';
+import { readMachines } from '../read/machines.ts';
 import { type Route, route, signedIn } from '../route.ts';
 import { findMachine } from '../visible.ts';
 
@@ -71,17 +70,7 @@ export function machineRoutes(parts: NativeParts): Route[] {
         params: ById,
         answer: MachineDetail,
       },
-      async ({ deps, principal, params }) => {
-        const who = signedIn(principal);
-        const now = Date.now();
-        const times = await parts.typical.read(now);
-        return inOneMoment(deps.db, async (moment) => {
-          const { id, systemId } = await findMachine(moment, who, params.id);
-          const [one] = await machinesAt(moment, times, { systemIds: [systemId] }, who, now);
-          if (!one) throw noSuch('machine', params.id);
-          return readDetail(moment, id, one.view);
-        });
-      },
+      ({ deps, principal, params }) => readDetail(deps.db, parts.typical, params.id, signedIn(principal), Date.now()),
     ),
     route(
       {
