@@ -7,7 +7,15 @@ import { chassisScript, QMP_TALK } from './machine/chassis.ts';
 import { type MachineFiles, OVMF, qemuArguments } from './machine/qemu.ts';
 import { equip, MachineSpec, type MachineWish } from './machine/spec.ts';
 import { addressPlan, randomPrefix } from './network/address-plan.ts';
-import { createNamespaces, inNamespace, RACK_INTERFACE, routerCommand, tapName } from './network/namespaces.ts';
+import {
+  createNamespaces,
+  createRackNamespace,
+  inNamespace,
+  killNamespace,
+  RACK_INTERFACE,
+  routerCommand,
+  tapName,
+} from './network/namespaces.ts';
 import { command, startDaemon, tryCommand } from './run/command.ts';
 import { checkoutId, type Ledger, openLedger } from './run/ledger.ts';
 import { waitFor } from './run/wait.ts';
@@ -42,6 +50,10 @@ export interface Lab {
   isOn(name: string): Promise<boolean>;
   /** The argv that runs a program where the rack stands. */
   rackCommand(argv: string[]): string[];
+  /** A place for a second rack on the same network, with nothing in it yet. Once a lab. */
+  addRackPlace(): Promise<RackPlace>;
+  /** The host of the first rack loses its power: all its processes are killed, and stay away. */
+  killRackHost(): Promise<void>;
   /** Writes an OpenSSH configuration that reaches the lab's network from outside it. */
   sshConfig(file: string, identityFile: string, user: string, hosts: Record<string, string>): Promise<void>;
   diskImage(name: string): string;
@@ -50,6 +62,13 @@ export interface Lab {
   powerCalls(name: string): Promise<PowerCall[]>;
   /** Ends everything this lab started and removes its namespaces. Files in the state folder stay. */
   stop(): Promise<void>;
+}
+
+/** Where a rack stands. */
+export interface RackPlace {
+  address: string;
+  interface: string;
+  command(argv: string[]): string[];
 }
 
 export interface LabOptions {
@@ -204,6 +223,17 @@ function operate(stateDir: string, description: LabDescription, ledger: Ledger):
     },
     isOn: async (name) => (await chassis(name, 'get', 'power')).includes('power:1'),
     rackCommand: (argv) => inNamespace(rack, argv),
+    addRackPlace: async () => {
+      const second = `${rack}2`;
+      await ledger.addNamespace(second);
+      await createRackNamespace(fabric, second, `${plan.secondRack}/${plan.prefixLength}`);
+      return {
+        address: plan.secondRack,
+        interface: RACK_INTERFACE,
+        command: (argv) => inNamespace(second, argv),
+      };
+    },
+    killRackHost: () => killNamespace(rack),
     sshConfig: async (file, identityFile, user, hosts) => {
       const text = Object.entries(hosts).map(
         ([name, address]) => `Host ${name}

@@ -1,10 +1,11 @@
 import { randomInt } from 'node:crypto';
 
-/** The addresses of one lab: a /24 with the rack at .1, BMCs from .10, machines from .100, the site's router at .254. */
+/** The addresses of one lab: a /24 with the rack at .1, a second one at .2, BMCs from .10, machines from .100, the site's router at .254. */
 export interface AddressPlan {
   cidr: string;
   prefixLength: number;
   rack: string;
+  secondRack: string;
   router: string;
   bmc(index: number): string;
   dynamic: { start: string; end: string };
@@ -16,6 +17,7 @@ export function addressPlan(prefix: { second: number; third: number }): AddressP
     cidr: `${at(0)}/24`,
     prefixLength: 24,
     rack: at(1),
+    secondRack: at(2),
     router: at(254),
     bmc: (index) => at(10 + index),
     dynamic: { start: at(100), end: at(199) },

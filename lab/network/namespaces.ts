@@ -49,6 +49,33 @@ export async function createNamespaces(names: Namespaces, plan: AddressPlan, mac
   await tryCommand(inNamespace(fabric, ['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=0']));
 }
 
+/** A namespace for another rack, with a cable of its own to the switch. */
+export async function createRackNamespace(fabric: string, rack: string, cidr: string): Promise<void> {
+  await command(['ip', 'netns', 'add', rack]);
+  await command([
+    'ip',
+    '-n',
+    fabric,
+    ...`link add cable2 type veth peer name ${RACK_INTERFACE} netns ${rack}`.split(' '),
+  ]);
+  await command(['ip', '-n', fabric, ...'link set cable2 master br0 up'.split(' ')]);
+  for (const line of ['link set lo up', `addr add ${cidr} dev ${RACK_INTERFACE}`, `link set ${RACK_INTERFACE} up`]) {
+    await command(['ip', '-n', rack, ...line.split(' ')]);
+  }
+}
+
+/** What a power cut does to a host: every process in the namespace is killed at once. */
+export async function killNamespace(namespace: string): Promise<void> {
+  const listed = await command(['ip', 'netns', 'pids', namespace]);
+  for (const pid of listed.split('\n').map(Number).filter(Boolean)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended with its parent.
+    }
+  }
+}
+
 /** Ends every process in the namespace (ours by construction: we made it) and removes it. */
 export async function removeNamespace(namespace: string): Promise<void> {
   const listed = await tryCommand(['ip', 'netns', 'pids', namespace]);

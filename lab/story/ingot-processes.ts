@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Lab } from '../data-centre.ts';
+import type { Lab, RackPlace } from '../data-centre.ts';
 import { command, startDaemon, tryCommand } from '../run/command.ts';
 import type { Ledger } from '../run/ledger.ts';
 import { waitFor } from '../run/wait.ts';
@@ -28,6 +28,8 @@ export interface Ingot {
   /** Switches the whole control plane off; the rack goes on alone. */
   stopRegion(): Promise<void>;
   startRegion(): Promise<void>;
+  /** Another rack, with a state of its own; returns when it is linked. */
+  startRack(name: string, place: RackPlace): Promise<void>;
 }
 
 const START_LIMIT_MS = 90_000;
@@ -78,22 +80,30 @@ export async function startIngot(options: IngotOptions): Promise<Ingot> {
   await startRegion();
   // The lab's machines have a serial port and no screen: an administrator of such a site sets this.
   await api.setSettings({ kernel_opts: 'console=ttyS0,115200 loglevel=4' });
-  await startDaemon(
-    lab.rackCommand([
-      process.execPath,
-      program('rack'),
-      '--state',
-      path.join(stateDir, 'rack'),
-      '--region',
-      `unix:${path.join(stateDir, 'run/rack.sock')}`,
-      '--address',
-      lab.rackAddress,
-      '--interface',
-      lab.rackInterface,
-    ]),
-    path.join(log, 'rack.log'),
-  );
-  await rackLinked();
+  const startRack = async (name: string, place: RackPlace) => {
+    await startDaemon(
+      place.command([
+        process.execPath,
+        program('rack'),
+        '--state',
+        path.join(stateDir, name),
+        '--name',
+        name,
+        '--region',
+        `unix:${path.join(stateDir, 'run/rack.sock')}`,
+        '--address',
+        place.address,
+        '--interface',
+        place.interface,
+      ]),
+      path.join(log, `${name}.log`),
+    );
+    await waitFor(`the link of ${name} (${log}/${name}.log says more)`, START_LIMIT_MS, async () => {
+      const racks = await api.racks();
+      return racks.some((rack) => rack.name === name && rack.connected) ? true : undefined;
+    });
+  };
+  await startRack('rack', { address: lab.rackAddress, interface: lab.rackInterface, command: lab.rackCommand });
   return {
     stateDir,
     url: `http://127.0.0.1:${port}/`,
@@ -102,6 +112,7 @@ export async function startIngot(options: IngotOptions): Promise<Ingot> {
     cli: (argv) => [process.execPath, program('ingot'), '--state', stateDir, ...argv],
     regionPid: () => childRunning(up, 'region.mjs'),
     stopRegion,
+    startRack,
     startRegion: async () => {
       await startRegion();
       // Until the rack is back, work that needs it is refused: that is right, and not what the story is about.

@@ -7,6 +7,7 @@ import { provideImage } from '../images.ts';
 import * as job from '../main-job.ts';
 import { type Site, withSite } from '../site.ts';
 import { ownImage } from './own-image.ts';
+import { twoRacks } from './two-racks.ts';
 
 /** Everything a story has in its hands; the network is not served yet. */
 export interface Scene extends Site {
@@ -28,6 +29,7 @@ export interface MetalStory {
 /** What no simulated machine can show, by name. Minutes each; not part of `npm test`. */
 export const METAL_STORIES: Record<string, MetalStory> = {
   'own-image': ownImage,
+  'two-racks': twoRacks,
 };
 
 export interface MetalOptions {
