@@ -15,6 +15,8 @@ const DATABASE = 'ingot';
 const SOCKET_PATH_LIMIT = 107;
 const START_DEADLINE_MS = 20_000;
 const LOG_LIMIT = 16 * 1024 * 1024;
+/** What an initdb that just lost its parent or its directory writes meanwhile is removed, too; at most 11 s. */
+const REMOVE_FROM_WRITERS = { recursive: true, force: true, maxRetries: 10, retryDelay: 200 };
 
 export interface PrivateCluster {
   socketDir: string;
@@ -111,9 +113,9 @@ async function initialise(
   const started = performance.now();
   const parent = path.dirname(dataDir);
   const unfinished = `${path.basename(dataDir)}.new-`;
-  // Of starts that were killed. An initdb that outlived its region finds its directory gone and ends.
+  // Of starts that were killed. An initdb that outlived its region finds its files gone and ends.
   for (const name of await readdir(parent)) {
-    if (name.startsWith(unfinished)) await rm(path.join(parent, name), { recursive: true, force: true });
+    if (name.startsWith(unfinished)) await rm(path.join(parent, name), REMOVE_FROM_WRITERS);
   }
   const making = await mkdtemp(path.join(parent, unfinished));
   try {
@@ -130,7 +132,7 @@ async function initialise(
     // A rename replaces a directory only while that is empty.
     await rename(making, dataDir);
   } catch (error) {
-    await rm(making, { recursive: true, force: true, maxRetries: 3 });
+    await rm(making, REMOVE_FROM_WRITERS);
     throw error;
   }
   log.info({ dataDir, ms: Math.round(performance.now() - started) }, 'made the private PostgreSQL cluster');

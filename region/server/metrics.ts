@@ -1,13 +1,17 @@
 import { STATUSES } from '@ingot/core/machine/status.ts';
 import type { FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
+import type { Pool } from 'pg';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { RegionDeps } from '../deps.ts';
 import { LINK_FRESH_SECONDS } from '../lifecycle/load.ts';
 import { type ModeColumns, modeOf } from '../network/mode.ts';
 
-/** GET /metrics in Prometheus' text form: this process, its requests, and the site's machines and racks. */
-export function registerMetrics(app: FastifyInstance, deps: RegionDeps): void {
+/**
+ * GET /metrics in Prometheus' text form: this process, its requests, its connections to PostgreSQL by whom they are for,
+ * and the site's machines and racks.
+ */
+export function registerMetrics(app: FastifyInstance, deps: RegionDeps, pools: Record<string, Pool>): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Histogram({
@@ -85,12 +89,14 @@ export function registerMetrics(app: FastifyInstance, deps: RegionDeps): void {
   new Gauge({
     name: 'ingot_database_connections',
     help: 'Connections of this process, in use, idle and waited for.',
-    labelNames: ['state'],
+    labelNames: ['of', 'state'],
     registers: [registry],
     collect() {
-      this.set({ state: 'idle' }, deps.pool.idleCount);
-      this.set({ state: 'used' }, deps.pool.totalCount - deps.pool.idleCount);
-      this.set({ state: 'waiting' }, deps.pool.waitingCount);
+      for (const [of, pool] of Object.entries(pools)) {
+        this.set({ of, state: 'idle' }, pool.idleCount);
+        this.set({ of, state: 'used' }, pool.totalCount - pool.idleCount);
+        this.set({ of, state: 'waiting' }, pool.waitingCount);
+      }
     },
   });
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));

@@ -21,10 +21,19 @@ export interface StateOptions {
 }
 
 export interface OpenState extends Database {
+  /**
+   * The same database for what people and their programs ask: while a thousand machines report, all connections of the
+   * other pool are taken, and a read would wait for them.
+   */
+  people: Database;
   address: DatabaseAddress;
   sealer: Sealer;
   cluster: PrivateCluster | null;
 }
+
+/** Connections of this process to PostgreSQL, each some megabytes there. */
+const FOR_MACHINES = 7;
+const FOR_PEOPLE = 5;
 
 /** Opens what a region keeps: cluster or the user's database, schema, key. */
 export async function openState(options: StateOptions): Promise<OpenState> {
@@ -38,12 +47,17 @@ export async function openState(options: StateOptions): Promise<OpenState> {
     if (address === null) throw new Error('neither a cluster nor a database was given');
     await bringUp(address, options, cluster !== null);
     const onIdleError = (error: Error) => log.warn({ error: error.message }, 'a database connection broke');
-    const database = openDatabase(address, { name: options.name, onIdleError });
-    const people = await database.db.selectFrom('users').select('id').where('is_system', '=', false).executeTakeFirst();
+    const database = openDatabase(address, { name: options.name, connections: FOR_MACHINES, onIdleError });
+    const people = openDatabase(address, { name: `${options.name} people`, connections: FOR_PEOPLE, onIdleError });
+    const somebody = await database.db
+      .selectFrom('users')
+      .select('id')
+      .where('is_system', '=', false)
+      .executeTakeFirst();
     // With people there are secrets, and those were sealed with a key that must not be made up anew.
-    const key = await loadKey(stateDir, { create: people === undefined });
+    const key = await loadKey(stateDir, { create: somebody === undefined });
     signal?.throwIfAborted();
-    return { ...database, address, sealer: createSealer(key), cluster };
+    return { ...database, people, address, sealer: createSealer(key), cluster };
   } catch (error) {
     if (cluster && !cluster.adopted) await cluster.stop();
     throw error;
@@ -66,6 +80,6 @@ async function bringUp(address: DatabaseAddress, options: StateOptions, isPrivat
 
 /** Closes the pool, and stops the server if this process started it (`ours`) or owns it by its role (`owner`). */
 export async function closeState(state: OpenState, role: 'owner' | 'guest'): Promise<void> {
-  await state.db.destroy();
+  await Promise.all([state.db.destroy(), state.people.db.destroy()]);
   if (state.cluster && (role === 'owner' || !state.cluster.adopted)) await state.cluster.stop();
 }

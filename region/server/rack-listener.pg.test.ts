@@ -33,7 +33,7 @@ beforeAll(async () => {
   await writeFile(path.join(dir, 'blob'), content);
   await openBlobStore(path.join(dir, 'blobs')).adopt(path.join(dir, 'blob'));
   region = await serveRegion({
-    state: { ...database, sealer: createSealer(Buffer.alloc(32, 7)), cluster: null },
+    state: { ...database, people: database, sealer: createSealer(Buffer.alloc(32, 7)), cluster: null },
     stateDir: dir,
     tcp: { host: '127.0.0.1', port: 0 },
     racks: { listen: { host: '127.0.0.1', port: 0 }, names: [] },

@@ -74,7 +74,8 @@ export async function serveRegion(options: ServeOptions): Promise<RunningRegion>
     stateDir,
     rackDoor: () => racks?.door ?? null,
   };
-  const app = await application(deps, options.webDir, options.limits ?? REQUEST_LIMITS);
+  const people = { ...deps, ...state.people };
+  const app = await application(deps, people, options.webDir, options.limits ?? REQUEST_LIMITS);
   const run = path.join(stateDir, 'run');
   let listening: Listening;
   try {
@@ -118,7 +119,12 @@ function forRacks(
   });
 }
 
-async function application(deps: RegionDeps, webDir: string, limits: RequestLimits): Promise<FastifyInstance> {
+async function application(
+  deps: RegionDeps,
+  people: RegionDeps,
+  webDir: string,
+  limits: RequestLimits,
+): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = deps.log;
   const app = fastify({
     loggerInstance,
@@ -149,10 +155,10 @@ async function application(deps: RegionDeps, webDir: string, limits: RequestLimi
     const text = status >= 500 ? 'Internal Server Error' : (error.message ?? 'Bad Request');
     return reply.code(status).type('text/plain; charset=utf-8').send(text);
   });
-  registerMetrics(app, deps);
+  registerMetrics(app, deps, { machines: deps.pool, people: people.pool });
   registerHealth(app, deps);
-  await registerMaasDialect(app, deps);
-  await registerNativeApi(app, deps);
+  await registerMaasDialect(app, people);
+  await registerNativeApi(app, people);
   takeMachinesInTurn(app);
   await registerMetadata(app, deps);
   await registerAgentApi(app, deps);

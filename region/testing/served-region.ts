@@ -52,7 +52,7 @@ export async function startServedRegion(limits?: RequestLimits): Promise<ServedR
   const sealer = createSealer(Buffer.alloc(32, 7));
   const errors: string[] = [];
   const region = await serveRegion({
-    state: { ...database, sealer, cluster: null },
+    state: { ...database, people: database, sealer, cluster: null },
     stateDir: dir,
     tcp: { host: '127.0.0.1', port: 0 },
     racks: null,
