@@ -169,8 +169,13 @@ sync
 }
 
 export async function releaseErasing(story: Story, machine: StoryMachine, hands: Hands): Promise<void> {
-  const { lab, marks } = story;
   await hands.releaseErasing(machine);
+  await comesBackErased(story, machine);
+}
+
+/** Ready, off, and every sector of its disk reads zero. */
+export async function comesBackErased(story: Story, machine: StoryMachine): Promise<void> {
+  const { lab, marks } = story;
   await reach(story, machine, 'READY', LIMIT_MS.release);
   await waitFor(`${machine.hostname} to be off`, LIMIT_MS.firmwareOff * story.patience, async () =>
     (await lab.isOn(machine.spec.name)) ? undefined : true,

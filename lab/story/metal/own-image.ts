@@ -11,7 +11,7 @@ const IMAGE = 'custom/tree';
 
 /**
  * A machine with an NVMe disk, on every side path of one life: found, commissioned and deployed in a single start of its
- * firmware (fast track), with an image that a person uploaded (.tgz), started by kexec.
+ * firmware (fast track), with an image that a person uploaded (.tgz), started by kexec; and erased by the disk itself.
  */
 export const ownImage: MetalStory = {
   wish: { cores: 1, memoryMiB: 2048, diskBus: 'nvme' },
@@ -37,6 +37,14 @@ export const ownImage: MetalStory = {
     await showMachine(scene, machine);
     say('deployed without a boot; its owner is in by SSH, with the user-data');
     await demandOneStart(scene, machine, on);
+
+    await scene.ingotCommand('release', machine.hostname, '--erase', '--secure-erase');
+    await job.comesBackErased(story, machine);
+    await showMachine(scene, machine);
+    const release = await attemptOf(scene, machine, 'erase');
+    const said = (await evidenceOf(scene, machine, release)).map(({ text }) => text).join('\n');
+    demand(/nvme0n1: securely erased by its firmware/.test(said), `nothing says how the disk was erased:\n${said}`);
+    say('the disk erased itself, and the timeline says so; every sector reads zero');
   },
 };
 
