@@ -31,8 +31,11 @@ export async function act(context: CliContext, options: ActOptions, name: string
     session.print({ name, action, gone: true }, () => `${name} is gone.\n`);
     return EXIT.ok;
   }
-  return report(session, options, MachineView.parse(JSON.parse(answer)), timeoutMs);
+  return report(session, options, MachineView.parse(JSON.parse(answer)), timeoutMs, WANTED[action]);
 }
+
+/** What a plain power switch is over with. */
+const WANTED: Partial<Record<Action, 'on' | 'off'>> = { 'power-on': 'on', 'power-off': 'off' };
 
 export interface AllocateOptions extends ActOptions {
   cores?: string;
@@ -82,8 +85,9 @@ async function report(
   options: ActOptions,
   machine: MachineView,
   timeoutMs: number,
+  wanted?: 'on' | 'off',
 ): Promise<ExitCode> {
-  if (options.wait) return waitForWork(session, machine, timeoutMs);
+  if (options.wait) return waitForWork(session, machine, timeoutMs, wanted);
   session.print(machine, () => `${machine.hostname}: ${paintStatus(machine, session.colours)}\n`);
   return EXIT.ok;
 }

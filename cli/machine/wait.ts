@@ -12,9 +12,15 @@ const POLL_MS = 500;
 /**
  * Follows the work on a machine until nothing is open any more: also over the end of one attempt into the next (tests
  * after commissioning). A region that is away for a while is waited for within the same time. Ctrl-C stops the waiting,
- * not the work. Ends with 0 passed, 1 failed or aborted, 3 too long.
+ * not the work. Ends with 0 passed, 1 failed or aborted, 3 too long. Whoever only switches the power (`wanted`) is served
+ * once it changes to that: a first boot that is still open then has its own deadline, half an hour away.
  */
-export async function waitForWork(session: Session, begun: MachineView, timeoutMs: number): Promise<ExitCode> {
+export async function waitForWork(
+  session: Session,
+  begun: MachineView,
+  timeoutMs: number,
+  wanted?: 'on' | 'off',
+): Promise<ExitCode> {
   const { context, client, colours } = session;
   const deadline = Date.now() + timeoutMs;
   const display = phaseDisplay(context.stderr, context.live && !session.json, colours);
@@ -30,6 +36,10 @@ export async function waitForWork(session: Session, begun: MachineView, timeoutM
         if (followed.has(machine.attempt.id)) display.show(machine.hostname, machine.attempt, Date.now());
       }
       if (machine.attempt?.endedAt !== null && isAtRest(machine)) break;
+      if (begun.powerState !== wanted && machine.powerState === wanted) {
+        display.done();
+        return printed(session, machine, []);
+      }
       if (Date.now() >= deadline) throw tooLong(machine, timeoutMs);
       if (await interrupted.within(POLL_MS)) {
         display.done();
@@ -53,10 +63,15 @@ export async function waitForWork(session: Session, begun: MachineView, timeoutM
   const attempts = await client.get(`${path}/attempts`, z.array(AttemptView));
   const outcome = attempts.filter((attempt) => followed.has(attempt.id));
   const failed = outcome.find((attempt) => attempt.outcome !== 'passed');
-  session.print({ ...machine, attempts: outcome }, () => `${machine.hostname}: ${paintStatus(machine, colours)}\n`);
+  printed(session, machine, outcome);
   if (!failed) return EXIT.ok;
   context.stderr.write(timeline({ ...failed, phases: [] }, [], Date.now(), colours));
   return EXIT.failed;
+}
+
+function printed(session: Session, machine: MachineView, attempts: AttemptView[]): ExitCode {
+  session.print({ ...machine, attempts }, () => `${machine.hostname}: ${paintStatus(machine, session.colours)}\n`);
+  return EXIT.ok;
 }
 
 /** A region that is being restarted is no reason to give up; anything else that it answers is. */
