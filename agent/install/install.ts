@@ -12,7 +12,7 @@ import { loadInstalledKernel } from './kexec.ts';
 import { makeFilesystems, writePartitions } from './partition.ts';
 import { inStep, StepFailed } from './step.ts';
 import { findTargetDisk, partitionPath } from './target-disk.ts';
-import { writeTargetFiles } from './target-files.ts';
+import { forgetMachine, writeTargetFiles } from './target-files.ts';
 import { type StreamInput, unpackImage } from './unpack.ts';
 
 /** `kexec`: the installed kernel is loaded, to be started without a reset. */
@@ -93,7 +93,7 @@ async function putTree(installation: Installation): Promise<void> {
     const outcome = await unpacked;
     if (!outcome.ok) throw new StepFailed(outcome.code, outcome.message);
   });
-  await inStep('files', steps, () => writeTargetFiles(plan, TARGET));
+  await inStep('files', steps, () => writeFiles(plan));
   await inStep('boot-loader', steps, async () => {
     for (const name of BOUND) {
       await mkdir(join(TARGET, name), { recursive: true });
@@ -111,9 +111,14 @@ async function putDiskImage(installation: Installation): Promise<void> {
   await inStep('partition', steps, () => fitToDisk(plan.image, disk));
   await inStep('files', steps, async () => {
     await mountRoot(plan.image, disk, TARGET);
-    await writeTargetFiles(plan, TARGET);
+    await writeFiles(plan);
   });
   await inStep('boot-loader', steps, () => registerDiskLoader(plan, disk));
+}
+
+async function writeFiles(plan: InstallPlan): Promise<void> {
+  await forgetMachine(TARGET);
+  await writeTargetFiles(plan, TARGET);
 }
 
 /** Parents before children: / before /boot before /boot/efi. */

@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { InstallPlan } from '@ingot/contract/agent.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { writeTargetFiles } from './target-files.ts';
+import { forgetMachine, writeTargetFiles } from './target-files.ts';
 
 let target = '';
 beforeEach(async () => {
@@ -39,4 +39,31 @@ test('no file is written outside of the system, neither by .. nor by a link of t
   expect(await readdir(target)).toEqual(['escaped']);
   await symlink(tmpdir(), join(target, 'link'));
   await expect(write([file('/link/escaped')])).rejects.toThrow('outside of the installed system');
+});
+
+test('what an image brings of the machine it was made on is taken out: cloud-init’s instance and the machine-id', async () => {
+  for (const name of ['var/lib/cloud/instances/abc123', 'var/lib/cloud/data', 'var/lib/cloud/seed', 'etc']) {
+    await mkdir(join(target, name), { recursive: true });
+  }
+  await symlink('/var/lib/cloud/instances/abc123', join(target, 'var/lib/cloud/instance'));
+  await writeFile(join(target, 'etc/machine-id'), 'of another machine\n');
+  await forgetMachine(target);
+  expect(await readdir(join(target, 'var/lib/cloud'))).toEqual(['seed']);
+  expect(await readFile(join(target, 'etc/machine-id'), 'utf8')).toBe('');
+});
+
+test('taking it out reaches nothing outside of the system, and needs nothing of it', async () => {
+  await forgetMachine(target);
+  expect(await readdir(target)).toEqual([]);
+  const outside = await mkdtemp(join(tmpdir(), 'ingot-outside-'));
+  await mkdir(join(outside, 'data'));
+  await writeFile(join(outside, 'id'), 'kept');
+  await mkdir(join(target, 'var/lib'), { recursive: true });
+  await mkdir(join(target, 'etc'));
+  await symlink(outside, join(target, 'var/lib/cloud'));
+  await symlink(join(outside, 'id'), join(target, 'etc/machine-id'));
+  await forgetMachine(target);
+  expect(await readdir(outside)).toEqual(['data', 'id']);
+  expect(await readFile(join(outside, 'id'), 'utf8')).toBe('kept');
+  await rm(outside, { recursive: true });
 });
