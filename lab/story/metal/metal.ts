@@ -6,6 +6,7 @@ import { cliHands, type Hands } from '../hands.ts';
 import { provideImage } from '../images.ts';
 import * as job from '../main-job.ts';
 import { type Site, withSite } from '../site.ts';
+import { goldenDisk } from './golden-disk.ts';
 import { ownImage } from './own-image.ts';
 import { twoRacks } from './two-racks.ts';
 
@@ -29,6 +30,7 @@ export interface MetalStory {
 /** What no simulated machine can show, by name. Minutes each; not part of `npm test`. */
 export const METAL_STORIES: Record<string, MetalStory> = {
   'own-image': ownImage,
+  'golden-disk': goldenDisk,
   'two-racks': twoRacks,
 };
 
