@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import * as z from 'zod';
 import { removeNamespace } from '../network/namespaces.ts';
+import { interruption } from './interruption.ts';
 import { endProcesses, identify, isAlive } from './process-identity.ts';
 
 /**
@@ -96,13 +97,6 @@ export async function withLedger<T>(checkout: string, live: (ledger: Ledger) => 
   } finally {
     await ledger.clear();
   }
-}
-
-/** Resolves at the first signal that asks this process to stop; from then on none ends it by itself. */
-export function interruption(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
-  });
 }
 
 /** Cleans up after runs of this checkout whose owner is gone; with `all`, after detached ones too. Returns their names. */

@@ -41,8 +41,8 @@ export const ownImage: MetalStory = {
     await scene.ingotCommand('release', machine.hostname, '--erase', '--secure-erase');
     await job.comesBackErased(story, machine);
     await showMachine(scene, machine);
-    const release = await attemptOf(scene, machine, 'erase');
-    const said = (await evidenceOf(scene, machine, release)).map(({ text }) => text).join('\n');
+    const erase = await attemptOf(scene, machine, 'erase');
+    const said = (await evidenceOf(scene, machine, erase)).map(({ text }) => text).join('\n');
     demand(/nvme0n1: securely erased by its firmware/.test(said), `nothing says how the disk was erased:\n${said}`);
     say('the disk erased itself, and the timeline says so; every sector reads zero');
   },

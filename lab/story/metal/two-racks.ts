@@ -15,11 +15,17 @@ export const twoRacks: MetalStory = {
     await ingot.startRack('second', place);
     const range = `${lab.dynamic.start}-${lab.dynamic.end}`;
     // The second one's address is known once its interfaces have been reported.
-    const served = await waitFor('both racks to serve the network', PAIR_LIMIT_MS * story.patience, async () =>
+    let refusal: unknown;
+    const served = await waitFor('both racks to serve the network', PAIR_LIMIT_MS * story.patience, () =>
       scene
         .ingotCommand('network', 'serve', lab.cidr, '--range', range, '--primary', 'rack', '--secondary', 'second')
-        .catch(() => undefined),
-    );
+        .catch((error: unknown) => {
+          refusal = error;
+          return undefined;
+        }),
+    ).catch((late: Error) => {
+      throw new Error(`${late.message}: ${String(refusal)}`);
+    });
     say(served.trim());
     await says(scene, 'standing by, the first rack serves');
     await lab.killRackHost();
