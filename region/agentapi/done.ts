@@ -2,13 +2,13 @@ import type { Done, DoneReply } from '@ingot/contract/agent.ts';
 import { failure, isCode } from '@ingot/core/machine/catalogue.ts';
 import { KEXEC } from '@ingot/core/machine/deploying.ts';
 import { FAST_TRACK } from '@ingot/core/machine/draft.ts';
-import type { Failure } from '@ingot/core/machine/model.ts';
+import type { Failure, MachineState } from '@ingot/core/machine/model.ts';
 import type { RegionDeps } from '../deps.ts';
 import { appendEvidence } from '../evidence/rows.ts';
 import { RESULT_STATUS, type SetKind } from '../lifecycle/result-status.ts';
 import { storeBmc } from './bmc.ts';
-import { type AgentMachine, machineForAgent } from './machine-rows.ts';
-import { finishResult, isUnfinished, type ResultRow, resultsOfSet } from './script-rows.ts';
+import type { AgentMachine } from './machine-rows.ts';
+import { finishing, isUnfinished, type ResultRow, resultsOfSet } from './script-rows.ts';
 import { type AgentSession, rememberClosing } from './session-rows.ts';
 
 const FAILED: readonly number[] = [
@@ -39,17 +39,20 @@ function failedScripts(rows: readonly ResultRow[], code: 'script.failed' | 'test
 type Next = DoneReply['next'];
 
 /** Whoever may log in keeps the machine, and so does a fast track; otherwise it goes off, as the lifecycle wants it to. */
-function leaving(machine: AgentMachine): Next {
-  return machine.row.enable_ssh || machine.row.waiting_code === FAST_TRACK ? 'stay' : 'poweroff';
+function leaving(enableSsh: boolean, waitsFor: string | null): Next {
+  return enableSsh || waitsFor === FAST_TRACK ? 'stay' : 'poweroff';
 }
 
+const leavingNow = ({ row }: AgentMachine) => leaving(row.enable_ssh, row.waiting_code);
+
+/** Ends the attempt; the machine as that left it, whatever comes to it next. Null when it was refused. */
 async function close(
   deps: RegionDeps,
   machine: AgentMachine,
   attemptId: number,
   outcome: { failure: Failure | null; failed: boolean; testing?: boolean },
-): Promise<void> {
-  await deps.door.apply(machine.systemId, {
+): Promise<MachineState | null> {
+  const applied = await deps.door.apply(machine.systemId, {
     type: 'agent-done',
     actor: { kind: 'agent' },
     attemptId,
@@ -57,6 +60,7 @@ async function close(
     ...(outcome.failure ? { failure: outcome.failure } : {}),
     ...(outcome.testing === undefined ? {} : { testing: outcome.testing }),
   });
+  return applied.ok ? applied.machine : null;
 }
 
 async function scriptsDone(deps: RegionDeps, machine: AgentMachine, attemptId: number, done: Done): Promise<Next> {
@@ -70,11 +74,11 @@ async function scriptsDone(deps: RegionDeps, machine: AgentMachine, attemptId: n
   const tests = commissioning ? await resultsOfSet(deps.db, machine.id, 'testing') : [];
   const problem = failedScripts(rows, commissioning ? 'script.failed' : 'test.failed') ?? reportedFailure(done);
   const outcome = { failure: problem, failed: done.outcome === 'failed', testing: tests.some(isUnfinished) };
-  await close(deps, machine, attemptId, outcome);
-  const after = await machineForAgent(deps.db, machine.systemId);
-  if (after?.status === 'TESTING') return 'task';
+  const after = await close(deps, machine, attemptId, outcome);
+  if (after === null) return leavingNow(machine);
+  if (after.status === 'TESTING') return 'task';
   // A tested machine with a system of its own is power-cycled back into it.
-  return after?.status === 'DEPLOYED' ? 'stay' : leaving(after ?? machine);
+  return after.status === 'DEPLOYED' ? 'stay' : leaving(after.enableSsh, after.waitingFor?.code ?? null);
 }
 
 /** The closing word counts for results that the agent reported no outcome of. */
@@ -82,7 +86,7 @@ async function settleResults(deps: RegionDeps, machine: AgentMachine, kind: SetK
   const rows = await resultsOfSet(deps.db, machine.id, kind);
   const text = Buffer.from(done.message === null ? '' : `${done.message}\n`);
   for (const row of rows.filter(isUnfinished)) {
-    await finishResult(deps.db, row.id, {
+    const finished = finishing(row.id, {
       status: done.outcome === 'ok' ? RESULT_STATUS.passed : RESULT_STATUS.failed,
       exitStatus: done.outcome === 'ok' ? 0 : 1,
       seconds: 0,
@@ -91,6 +95,7 @@ async function settleResults(deps: RegionDeps, machine: AgentMachine, kind: SetK
       stderr: Buffer.alloc(0),
       result: Buffer.alloc(0),
     });
+    await finished.execute(deps.db);
   }
 }
 
@@ -98,7 +103,7 @@ async function installDone(deps: RegionDeps, machine: AgentMachine, attemptId: n
   await settleResults(deps, machine, 'installation', done);
   if (done.outcome === 'failed') {
     await close(deps, machine, attemptId, { failure: reportedFailure(done), failed: true });
-    return leaving(machine);
+    return leavingNow(machine);
   }
   const kexec = done.kexec === true;
   await deps.door.apply(machine.systemId, { type: 'installed', actor: { kind: 'agent' }, attemptId, kexec });
@@ -128,7 +133,7 @@ async function nextAfter(
 ): Promise<Next> {
   if (session.over || machine.attemptId !== attemptId) {
     if (machine.status === 'RESCUE_MODE' && machine.row.attempt_id === attemptId) return 'stay';
-    return machine.row.attempt_id === attemptId ? leaving(machine) : 'poweroff';
+    return machine.row.attempt_id === attemptId ? leavingNow(machine) : 'poweroff';
   }
   switch (machine.status) {
     case 'COMMISSIONING':
@@ -141,7 +146,7 @@ async function nextAfter(
       return releaseDone(deps, machine, attemptId, done);
     case 'ENTERING_RESCUE_MODE':
       await close(deps, machine, attemptId, { failure: reportedFailure(done), failed: done.outcome === 'failed' });
-      return done.outcome === 'ok' ? 'stay' : leaving(machine);
+      return done.outcome === 'ok' ? 'stay' : leavingNow(machine);
     default:
       return 'poweroff';
   }

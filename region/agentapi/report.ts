@@ -2,23 +2,17 @@ import type { Progress, ScriptOutcome } from '@ingot/contract/agent.ts';
 import type { Phase } from '@ingot/core/machine/model.ts';
 import type { Transaction } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
-import { appendEvidence, markAttemptsChanged } from '../evidence/rows.ts';
+import { appendEvidence, appending, markAttemptsChanged } from '../evidence/rows.ts';
 import { RESULT_STATUS } from '../lifecycle/result-status.ts';
-import { writeEvents } from '../lifecycle/write-events.ts';
-import { markMachines } from '../store/mark.ts';
+import { tellingOf } from '../lifecycle/write-events.ts';
+import { marking } from '../store/mark.ts';
 import type { Tables } from '../store/schema.ts';
+import { together } from '../store/together.ts';
 import { type AgentRefusal, badRequest } from './agent-refusal.ts';
 import { boundedStream } from './bounded-stream.ts';
 import type { AgentMachine } from './machine-rows.ts';
 import { statusEvents, type ToldResult, title } from './result-events.ts';
-import {
-  currentResult,
-  finishResult,
-  notePhaseBytes,
-  notePhaseToolTime,
-  pingSets,
-  startResult,
-} from './script-rows.ts';
+import { currentResult, finishing, notePhaseBytes, notingToolTime, pinging, starting } from './script-rows.ts';
 
 /** What a script may run past its own timeout before the machine counts as stuck. */
 const GRACE_MS = 300_000;
@@ -56,9 +50,9 @@ async function noteStarted(
   machine: AgentMachine,
   result: ToldResult & { id: number },
 ): Promise<boolean> {
-  await startResult(trx, result.id);
-  await writeEvents(trx, machine, statusEvents(machine, result, RESULT_STATUS.running), { kind: 'agent' }, undefined);
-  await markMachines(trx, [machine]);
+  const events = statusEvents(machine, result, RESULT_STATUS.running);
+  const told = tellingOf([{ machine, events, actor: { kind: 'agent' }, caller: undefined }]);
+  await together([starting(result.id), told, ...marking([machine])]).execute(trx);
   return true;
 }
 
@@ -76,7 +70,7 @@ export async function takeProgress(
   attemptId: number,
   progress: Progress,
 ): Promise<AgentRefusal | null> {
-  await pingSets(deps.db, machine.id);
+  await pinging(machine.id).execute(deps.db);
   if (progress.kind === 'heartbeat') return null;
   const phase: Phase = progress.kind === 'script' ? `script:${progress.name}` : `step:${progress.name}`;
   const result = progress.resultId === undefined ? null : await currentResult(deps.db, machine.id, progress.resultId);
@@ -100,22 +94,23 @@ export async function takeProgress(
     if (late) await enterPhase(deps, machine, attemptId, phase, `${progress.name} goes on`, STEP_LIMIT_MS);
   }
   if (progress.state !== 'running') {
-    if (progress.seconds !== undefined) await notePhaseToolTime(deps.db, attemptId, phase, progress.seconds);
     const took = progress.seconds === undefined ? '' : ` after ${progress.seconds.toFixed(1)} s`;
     const said = progress.text ? `: ${progress.text}` : '';
     const text = `${progress.name} ${progress.state}${took}${said}`.slice(0, 1024);
-    await appendEvidence(deps.db, [
-      {
-        attemptId,
-        systemId: machine.systemId,
-        mac: '',
-        agoMs: 0,
-        phase,
-        kind: 'agent.progress',
-        text,
-        data: { state: progress.state, seconds: progress.seconds ?? null, bytes: progress.bytesDone ?? null },
-      },
-    ]);
+    const { state, seconds, bytesDone } = progress;
+    const data = { state, seconds: seconds ?? null, bytes: bytesDone ?? null };
+    const seen = {
+      attemptId,
+      systemId: machine.systemId,
+      mac: '',
+      agoMs: 0,
+      phase,
+      kind: 'agent.progress',
+      text,
+      data,
+    };
+    const timed = seconds === undefined ? [] : [notingToolTime(attemptId, phase, seconds)];
+    await together([...timed, appending([seen])]).execute(deps.db);
   }
   await markAttemptsChanged(deps.db, [attemptId]);
   deps.changes.announce();
@@ -151,25 +146,28 @@ export async function takeOutcome(
   const result = await currentResult(deps.db, machine.id, resultId);
   if (!result) return badRequest('No result of this machine’s current work has that id.');
   const status = STATUS[outcome.status];
-  await deps.db.transaction().execute(async (trx) => {
-    await finishResult(trx, result.id, {
-      status,
-      exitStatus: outcome.exitStatus,
-      seconds: outcome.seconds,
-      output: boundedStream(Buffer.from(outcome.output, 'base64')),
-      stdout: boundedStream(Buffer.from(outcome.stdout, 'base64')),
-      stderr: boundedStream(Buffer.from(outcome.stderr, 'base64')),
-      result: boundedStream(Buffer.from(outcome.result, 'base64')),
-    });
-    await pingSets(trx, machine.id);
-    await notePhaseToolTime(trx, attemptId, `script:${result.name}`, outcome.seconds);
-    const { seconds, exitStatus } = outcome;
-    const text = `${title(result)} ${outcome.status}, exit ${exitStatus}, after ${seconds.toFixed(1)} s`;
-    const seen = { attemptId, systemId: machine.systemId, mac: '', agoMs: 0, phase: `script:${result.name}` };
-    await appendEvidence(trx, [{ ...seen, kind: 'agent.result', text, data: { exitStatus, seconds } }]);
-    await writeEvents(trx, machine, statusEvents(machine, result, status), { kind: 'agent' }, undefined);
-    await markMachines(trx, [machine]);
+  const { seconds, exitStatus } = outcome;
+  const finished = finishing(result.id, {
+    status,
+    exitStatus,
+    seconds,
+    output: boundedStream(Buffer.from(outcome.output, 'base64')),
+    stdout: boundedStream(Buffer.from(outcome.stdout, 'base64')),
+    stderr: boundedStream(Buffer.from(outcome.stderr, 'base64')),
+    result: boundedStream(Buffer.from(outcome.result, 'base64')),
   });
+  const phase = `script:${result.name}`;
+  const text = `${title(result)} ${outcome.status}, exit ${exitStatus}, after ${seconds.toFixed(1)} s`;
+  const seen = { attemptId, systemId: machine.systemId, mac: '', agoMs: 0, phase, kind: 'agent.result', text };
+  const events = statusEvents(machine, result, status);
+  await together([
+    finished,
+    pinging(machine.id),
+    notingToolTime(attemptId, phase, seconds),
+    appending([{ ...seen, data: { exitStatus, seconds } }]),
+    tellingOf([{ machine, events, actor: { kind: 'agent' }, caller: undefined }]),
+    ...marking([machine]),
+  ]).execute(deps.db);
   deps.changes.announce();
   return null;
 }

@@ -1,4 +1,4 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { RESULT_STATUS, SET_COLUMN, type SetKind, UNFINISHED } from '../lifecycle/result-status.ts';
 import type { Tables } from '../store/schema.ts';
 
@@ -92,17 +92,11 @@ export async function currentResult(
   return { id, setId: set_id, name, status, timeoutSeconds: timeout_seconds, disk };
 }
 
-export async function startResult(db: Db, resultId: number): Promise<void> {
-  await db
-    .updateTable('script_results')
-    .set({
-      status: RESULT_STATUS.running,
-      started: sql<Date>`coalesce(started, now())`,
-      updated: sql<Date>`now()`,
-    })
-    .where('id', '=', resultId)
-    .where('status', '=', RESULT_STATUS.pending)
-    .execute();
+/** A pending result is under way. */
+export function starting(resultId: number): RawBuilder<unknown> {
+  return sql`
+    UPDATE script_results SET status = ${RESULT_STATUS.running}, started = coalesce(started, now()), updated = now()
+    WHERE id = ${resultId} AND status = ${RESULT_STATUS.pending}`;
 }
 
 export interface FinishedResult {
@@ -115,31 +109,22 @@ export interface FinishedResult {
   result: Buffer;
 }
 
-export async function finishResult(db: Db, resultId: number, finished: FinishedResult): Promise<void> {
-  await db
-    .updateTable('script_results')
-    .set({
-      status: finished.status,
-      exit_status: finished.exitStatus,
-      started: sql<Date>`coalesce(started, now() - ${finished.seconds}::double precision * interval '1 second')`,
-      ended: sql<Date>`now()`,
-      output: finished.output,
-      stdout: finished.stdout,
-      stderr: finished.stderr,
-      result: finished.result,
-      updated: sql<Date>`now()`,
-    })
-    .where('id', '=', resultId)
-    .execute();
+export function finishing(resultId: number, finished: FinishedResult): RawBuilder<unknown> {
+  const { status, exitStatus, seconds, output, stdout, stderr, result } = finished;
+  return sql`
+    UPDATE script_results SET status = ${status}, exit_status = ${exitStatus}, ended = now(), updated = now(),
+      started = coalesce(started, now() - ${seconds}::double precision * interval '1 second'),
+      output = ${output}, stdout = ${stdout}, stderr = ${stderr}, result = ${result}
+    WHERE id = ${resultId}`;
 }
 
 /** The agent is alive: the machine's current sets have heard from it now, or within the last five seconds. */
-export async function pingSets(db: Db, machineId: number): Promise<void> {
-  await sql`
+export function pinging(machineId: number): RawBuilder<unknown> {
+  return sql`
     UPDATE script_sets s SET last_ping = now() FROM machines m
     WHERE m.id = ${machineId} AND s.machine_id = m.id
       AND s.id IN (m.set_commissioning, m.set_testing, m.set_installation, m.set_release, m.set_deployment)
-      AND (s.last_ping IS NULL OR s.last_ping < now() - interval '5 seconds')`.execute(db);
+      AND (s.last_ping IS NULL OR s.last_ping < now() - interval '5 seconds')`;
 }
 
 /**
@@ -163,8 +148,8 @@ export async function notePhaseBytes(
 }
 
 /** What the tool of a phase took by itself: when the phase ends, the rest of its time was spent waiting for Ingot. */
-export async function notePhaseToolTime(db: Db, attemptId: number, phase: string, seconds: number): Promise<void> {
-  await sql`
+export function notingToolTime(attemptId: number, phase: string, seconds: number): RawBuilder<unknown> {
+  return sql`
     UPDATE attempt_phases SET tool_ms = ${Math.round(seconds * 1000)}::integer
-    WHERE attempt_id = ${attemptId} AND name = ${phase} AND ended IS NULL`.execute(db);
+    WHERE attempt_id = ${attemptId} AND name = ${phase} AND ended IS NULL`;
 }

@@ -1,5 +1,4 @@
-import type { Kysely, Transaction } from 'kysely';
-import { sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Tables } from '../store/schema.ts';
 
 type Db = Kysely<Tables> | Transaction<Tables>;
@@ -23,10 +22,14 @@ export interface EvidenceRow {
 
 /** Appends evidence, at most EVIDENCE_PER_ATTEMPT rows an attempt. Takes no lock on any machine. */
 export async function appendEvidence(db: Db, rows: readonly EvidenceRow[]): Promise<void> {
-  if (rows.length === 0) return;
+  if (rows.length > 0) await appending(rows).execute(db);
+}
+
+/** The same as a statement, to go with others. */
+export function appending(rows: readonly EvidenceRow[]): RawBuilder<unknown> {
   const column = <Value>(value: (row: EvidenceRow) => Value) => rows.map(value);
   // Of each attempt's rows only as many as there is room for, the first ones first.
-  await sql`
+  return sql`
     INSERT INTO evidence (attempt_id, system_id, mac, at, phase, kind, text, data)
     SELECT attempt_id, system_id, mac, now() - ago * interval '1 millisecond', phase, kind, text, data::jsonb
     FROM (SELECT r.*, row_number() OVER (PARTITION BY attempt_id ORDER BY nth) AS place
@@ -37,7 +40,7 @@ export async function appendEvidence(db: Db, rows: readonly EvidenceRow[]): Prom
         WITH ORDINALITY AS r(attempt_id, system_id, mac, ago, phase, kind, text, data, nth)) n
     WHERE attempt_id IS NULL
       OR place + (SELECT count(*) FROM evidence e WHERE e.attempt_id = n.attempt_id) <= ${EVIDENCE_PER_ATTEMPT}
-    ORDER BY nth`.execute(db);
+    ORDER BY nth`;
 }
 
 /** Gives an enlistment the evidence that was seen of its MACs in the hour before, while nobody knew the machine. */

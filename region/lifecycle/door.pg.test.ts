@@ -321,7 +321,7 @@ function notedDoor(): { door: Door; asked: string[] } {
   return { door: createDoor({ db, sealer: region.deps.sealer, decide, committed: () => undefined }), asked };
 }
 
-test('a phase costs eight statements, transaction included', async () => {
+test('a phase costs five statements, transaction included', async () => {
   const { deps, admin } = region;
   const machine = await region.machine({ hostname: 'calm-fox' });
   await deps.door.apply(machine.systemId, { type: 'commission', actor: admin });
@@ -334,7 +334,7 @@ test('a phase costs eight statements, transaction included', async () => {
   expect(await enter('script:first')).toMatchObject({ ok: true });
   asked.length = 0;
   expect(await enter('script:second')).toMatchObject({ ok: true });
-  expect(asked, asked.join('\n')).toHaveLength(8);
+  expect(asked, asked.join('\n')).toHaveLength(5);
 });
 
 test('an allocation of any number of machines costs five statements, transaction included, and tells each of them', async () => {

@@ -1,15 +1,16 @@
 import type { Command, Decide, DecideContext, Decision } from '@ingot/core/machine/model.ts';
-import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { Applied, Caller, Door, Sealer, Wanted } from '../deps.ts';
-import { marking, markMachines } from '../store/mark.ts';
+import { marking } from '../store/mark.ts';
 import { NotFound } from '../store/not-found.ts';
 import { isWorthRetrying } from '../store/pg-error.ts';
 import type { Tables } from '../store/schema.ts';
+import { together } from '../store/together.ts';
 import { carryOut } from './effects/carry-out.ts';
 import { type HeldMachine, type LoadedMachine, loadLocked, loadMachine } from './load.ts';
 import { Refused } from './refused.ts';
-import { isRowOnly, saveMachine, savingRows } from './save.ts';
-import { type Told, tellingOf, writeEvents } from './write-events.ts';
+import { isRowOnly, saving, savingRows } from './save.ts';
+import { type Told, tellingOf } from './write-events.ts';
 
 /** Two transactions can meet; four times in a row means that something else is wrong. */
 const TRIES = 4;
@@ -84,10 +85,10 @@ async function once(
   if (isNothing(loaded, decision)) {
     return { applied, changed: alongside !== undefined, due: false };
   }
-  await saveMachine(trx, loaded, machine, closed);
   const identity = { id: loaded.row.id, systemId, hostname: machine.hostname };
-  await writeEvents(trx, identity, events, command.actor, caller);
-  await markMachines(trx, [identity], machine.attempt ? [machine.attempt.id] : []);
+  const told = events.length === 0 ? [] : [tellingOf([{ machine: identity, events, actor: command.actor, caller }])];
+  const marks = marking([identity], machine.attempt ? [machine.attempt.id] : []);
+  await together([...saving(loaded, machine, closed), ...told, ...marks]).execute(trx);
   const effectContext = { trx, sealer: parts.sealer, settings: loaded.settings, machineId: loaded.row.id, machine };
   for (const effect of effects) await carryOut(effectContext, effect);
   const due = machine.nextAt !== null && machine.nextAt <= loaded.now;
@@ -133,7 +134,7 @@ async function onceEach(
     applied.push({ ok: true, machine, events, note });
     if (isNothing(loaded, decision)) continue;
     if (isRowOnly(loaded, machine, closed)) rows.push({ loaded, after: machine });
-    else await saveMachine(trx, loaded, machine, closed);
+    else await together(saving(loaded, machine, closed)).execute(trx);
     const identity = { id: loaded.row.id, systemId, hostname: machine.hostname };
     told.push({ machine: identity, events, actor: command.actor, caller, attemptId: machine.attempt?.id ?? null });
     const effectContext = { trx, sealer: parts.sealer, settings: loaded.settings, machineId: loaded.row.id, machine };
@@ -141,13 +142,11 @@ async function onceEach(
     due ||= machine.nextAt !== null && machine.nextAt <= loaded.now;
   }
   if (told.length > 0) {
-    const { bodies, changes } = marking(
+    const marks = marking(
       told.map((one) => one.machine),
       told.flatMap((one) => one.attemptId ?? []),
     );
-    await sql`WITH saved AS (${savingRows(rows)}), told AS (${tellingOf(told)}), marked AS (${bodies}) ${changes}`.execute(
-      trx,
-    );
+    await together([savingRows(rows), tellingOf(told), ...marks]).execute(trx);
   }
   return { applied, changed: told.length > 0, due };
 }

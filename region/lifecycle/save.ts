@@ -1,37 +1,25 @@
 import type { Attempt, MachineState } from '@ingot/core/machine/model.ts';
-import { type RawBuilder, sql, type Transaction } from 'kysely';
-import type { Tables } from '../store/schema.ts';
+import { type RawBuilder, sql } from 'kysely';
 import type { LoadedMachine } from './load.ts';
 
 const date = (instant: number | null) => (instant === null ? null : new Date(instant));
 
 /**
  * Writes the decided state over the loaded row: the row itself, its attempt, the attempt's phases. `closed` is the attempt
- * that a new one took the place of.
+ * that a new one took the place of. Statements that touch different rows, to go as one (see together.ts): a fleet at work
+ * changes phases hundreds of times a second.
  */
-export async function saveMachine(
-  trx: Transaction<Tables>,
-  loaded: LoadedMachine,
-  after: MachineState,
-  closed: Attempt | undefined,
-): Promise<void> {
+export function saving(loaded: LoadedMachine, after: MachineState, closed: Attempt | undefined): RawBuilder<unknown>[] {
   const { row, state: before, now } = loaded;
-  await closeReplaced(trx, before.attempt, closed, after, now);
-  await withdrawOrders(trx, row.id, before, after);
-  await saveAttempt(trx, loaded, before.attempt, after);
-  await trx
-    .updateTable('machines')
-    .set((eb) => ({
-      ...columnsOf(after, now),
-      ...(after.powerState === before.powerState ? {} : { power_state_at: new Date(now) }),
-      erase: JSON.stringify(after.erase),
-      version: eb('version', '+', 1),
-    }))
-    .where('id', '=', row.id)
-    .execute();
+  return [
+    ...closeReplaced(before.attempt, closed, after, now),
+    ...withdrawOrders(row.id, before, after),
+    ...savingAttempt(row.id, before.attempt, after),
+    savingRows([{ loaded, after }]),
+  ];
 }
 
-/** Columns of the state, `erase` apart, which is JSON. */
+/** Columns of the state. */
 function columnsOf(after: MachineState, now: number) {
   return {
     status: after.status,
@@ -63,6 +51,7 @@ function columnsOf(after: MachineState, now: number) {
     skip_storage: after.skipStorage,
     skip_bmc_config: after.skipBmcConfig,
     ephemeral_deploy: after.ephemeralDeploy,
+    erase: after.erase,
     updated: new Date(now),
   };
 }
@@ -100,7 +89,7 @@ const COLUMNS = [
   'ephemeral_deploy',
   'updated',
   'erase',
-] as const satisfies readonly (keyof ReturnType<typeof columnsOf> | 'erase')[];
+] as const satisfies readonly (keyof ReturnType<typeof columnsOf>)[];
 
 /** The decision changed the row alone: no attempt, no want and nothing that is stamped beside it. */
 export function isRowOnly({ state }: LoadedMachine, after: MachineState, closed: Attempt | undefined): boolean {
@@ -108,17 +97,14 @@ export function isRowOnly({ state }: LoadedMachine, after: MachineState, closed:
   return same && state.generation === after.generation && state.powerState === after.powerState && closed === undefined;
 }
 
-/** Writes many such rows, as one statement whose text does not depend on their number; the same columns as saveMachine. */
+/** Writes the rows themselves, as one statement whose text does not depend on their number. */
 export function savingRows(saved: readonly { loaded: LoadedMachine; after: MachineState }[]): RawBuilder<unknown> {
-  const rows = saved.map(({ loaded, after }) => ({
-    id: loaded.row.id,
-    ...columnsOf(after, loaded.now),
-    erase: after.erase,
-  }));
+  const rows = saved.map(({ loaded, after }) => ({ id: loaded.row.id, ...columnsOf(after, loaded.now) }));
   const targets = sql.join(COLUMNS.map((name) => sql.ref(name)));
   const values = sql.join(COLUMNS.map((name) => sql.ref(`r.${name}`)));
   return sql`
-    UPDATE machines m SET (${targets}, version) = ROW(${values}, m.version + 1)
+    UPDATE machines m SET (${targets}, version, power_state_at) = ROW(${values}, m.version + 1,
+      CASE WHEN m.power_state = r.power_state THEN m.power_state_at ELSE r.updated END)
     FROM jsonb_populate_recordset(NULL::machines, ${JSON.stringify(rows)}::jsonb) r WHERE m.id = r.id`;
 }
 
@@ -126,102 +112,63 @@ export function savingRows(saved: readonly { loaded: LoadedMachine; after: Machi
  * Orders for a want that is no more are not sent (again): a rack that comes back after days must not switch a machine
  * that somebody works on. An answer to one that was under way still comes in and is recorded as late.
  */
-async function withdrawOrders(
-  trx: Transaction<Tables>,
-  machineId: number,
-  before: MachineState,
-  after: MachineState,
-): Promise<void> {
-  if (before.powerWant === null || (after.powerWant !== null && after.generation === before.generation)) return;
-  await trx
-    .updateTable('rack_work')
-    .set({ state: 'done', finished: sql<Date>`now()` })
-    .where('machine_id', '=', machineId)
-    .where('state', '<>', 'done')
-    .where('action', '<>', 'query')
-    .execute();
+function withdrawOrders(machineId: number, before: MachineState, after: MachineState): RawBuilder<unknown>[] {
+  if (before.powerWant === null || (after.powerWant !== null && after.generation === before.generation)) return [];
+  return [
+    sql`UPDATE rack_work SET state = 'done', finished = now()
+      WHERE machine_id = ${machineId} AND state <> 'done' AND action <> 'query'`,
+  ];
 }
 
 /** At most one attempt is open: the one that made place ends with what the decision says of it. */
-async function closeReplaced(
-  trx: Transaction<Tables>,
+function closeReplaced(
   before: Attempt | null,
   closed: Attempt | undefined,
   after: MachineState,
   now: number,
-): Promise<void> {
-  if (!before || before.endedAt !== null || before.id === after.attempt?.id) return;
+): RawBuilder<unknown>[] {
+  if (!before || before.endedAt !== null || before.id === after.attempt?.id) return [];
   const end = closed?.id === before.id ? closed : null;
   const endedAt = end?.endedAt ?? now;
-  await trx
-    .updateTable('attempts')
-    .set({
-      ended: new Date(endedAt),
-      outcome: end?.outcome ?? 'aborted',
-      failure: end?.failure ? JSON.stringify(end.failure) : null,
-      deadline: null,
-    })
-    .where('id', '=', before.id)
-    .execute();
-  await closePhases(trx, before.id, endedAt, before);
+  return [
+    sql`UPDATE attempts SET ended = ${new Date(endedAt)}, outcome = ${end?.outcome ?? 'aborted'},
+      failure = ${json(end?.failure ?? null)}::jsonb, deadline = NULL WHERE id = ${before.id}`,
+    closing(before.id, endedAt, before),
+  ];
 }
 
-async function saveAttempt(
-  trx: Transaction<Tables>,
-  { row }: LoadedMachine,
-  before: Attempt | null,
-  after: MachineState,
-): Promise<void> {
+const json = (value: unknown) => (value === null ? null : JSON.stringify(value));
+
+function savingAttempt(machineId: number, before: Attempt | null, after: MachineState): RawBuilder<unknown>[] {
   const { attempt } = after;
-  if (!attempt) return;
-  const values = {
-    started: new Date(attempt.startedAt),
-    ended: date(attempt.endedAt),
-    outcome: attempt.outcome,
-    failure: attempt.failure === null ? null : JSON.stringify(attempt.failure),
-    phase: attempt.phase,
-    phase_since: new Date(attempt.phaseSince),
-    deadline: date(attempt.deadline),
-    last_evidence: attempt.lastEvidence === null ? null : JSON.stringify(attempt.lastEvidence),
-    agent_seen: attempt.agentSeen,
-  };
-  const isNew = before?.id !== attempt.id;
-  if (isNew) {
-    const { systemId: system_id, hostname } = after;
-    const { id, kind } = attempt;
-    await trx
-      .insertInto('attempts')
-      .values({ ...values, id, kind, machine_id: row.id, system_id, hostname })
-      .execute();
-  } else {
-    await trx.updateTable('attempts').set(values).where('id', '=', attempt.id).execute();
+  if (!attempt) return [];
+  const known = before?.id === attempt.id ? before : null;
+  const written = attemptRow(machineId, after, attempt, known !== null);
+  const endsNow = attempt.endedAt !== null && (known === null || known.endedAt === null);
+  const ended = endsNow ? attempt.endedAt : null;
+  if (known?.phase === attempt.phase) {
+    return ended === null ? [written] : [written, closing(attempt.id, ended, known)];
   }
-  if (isNew || before.phase !== attempt.phase) {
-    // In one statement: a fleet at work changes phases hundreds of times a second.
-    const closed = closing(attempt.id, attempt.phaseSince, isNew ? null : before);
-    await sql`
-      WITH closed AS (${closed})
-      INSERT INTO attempt_phases (attempt_id, name, started)
-      VALUES (${attempt.id}, ${attempt.phase}, ${new Date(attempt.phaseSince)})`.execute(trx);
-  }
-  if (attempt.endedAt !== null && (isNew || before.endedAt === null))
-    await closePhases(trx, attempt.id, attempt.endedAt, isNew ? null : before);
+  const phase = sql`INSERT INTO attempt_phases (attempt_id, name, started, ended)
+    VALUES (${attempt.id}, ${attempt.phase}, ${new Date(attempt.phaseSince)}, ${date(ended)})`;
+  return known === null ? [written, phase] : [written, closing(attempt.id, attempt.phaseSince, known), phase];
+}
+
+function attemptRow(machineId: number, after: MachineState, attempt: Attempt, isKnown: boolean): RawBuilder<unknown> {
+  const columns = sql`started, ended, outcome, failure, phase, phase_since, deadline, last_evidence, agent_seen`;
+  const values = sql`${new Date(attempt.startedAt)}::timestamptz, ${date(attempt.endedAt)}::timestamptz, ${attempt.outcome},
+    ${json(attempt.failure)}::jsonb, ${attempt.phase}, ${new Date(attempt.phaseSince)}::timestamptz,
+    ${date(attempt.deadline)}::timestamptz, ${json(attempt.lastEvidence)}::jsonb, ${attempt.agentSeen}::boolean`;
+  if (isKnown) return sql`UPDATE attempts SET (${columns}) = ROW(${values}) WHERE id = ${attempt.id}`;
+  return sql`INSERT INTO attempts (id, kind, machine_id, system_id, hostname, ${columns})
+    VALUES (${attempt.id}, ${attempt.kind}, ${machineId}, ${after.systemId}, ${after.hostname}, ${values})`;
 }
 
 /**
  * Ends the open phase and says how much of it was ours: of a script or step, what its tool did not take; of `power`, all
  * of it (from the request until the BMC has done it); of `agent`, what followed the agent's session.
  */
-async function closePhases(
-  trx: Transaction<Tables>,
-  attemptId: number,
-  at: number,
-  before: Attempt | null,
-): Promise<void> {
-  await closing(attemptId, at, before).execute(trx);
-}
-
-function closing(attemptId: number, at: number, before: Attempt | null) {
+function closing(attemptId: number, at: number, before: Attempt | null): RawBuilder<unknown> {
   return sql`
     UPDATE attempt_phases SET ended = ${new Date(at)}, own_ms = CASE
       WHEN tool_ms IS NOT NULL THEN greatest(0, extract(epoch FROM ${new Date(at)} - started) * 1000 - tool_ms)::integer

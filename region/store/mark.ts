@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Tables } from './schema.ts';
+import { together } from './together.ts';
 
 /**
  * Says that something shown of these machines changed: their stored MAAS body is stale and streams must tell. Call it in
@@ -11,20 +12,19 @@ export async function markMachines(
   attemptIds: readonly number[] = [],
 ): Promise<void> {
   if (machines.length === 0) return;
-  const { bodies, changes } = marking(machines, attemptIds);
-  await sql`WITH marked AS (${bodies}) ${changes}`.execute(db);
+  await together(marking(machines, attemptIds)).execute(db);
 }
 
-/** The same as two statements, to go as one with others. Their text does not depend on the numbers, so they stay prepared. */
+/** The same as two statements, to go with others. Their text does not depend on the numbers, so they stay prepared. */
 export function marking(
   machines: readonly { id: number; systemId: string }[],
-  attemptIds: readonly number[],
-): { bodies: RawBuilder<unknown>; changes: RawBuilder<unknown> } {
-  return {
-    bodies: sql`INSERT INTO body_dirty (machine_id) SELECT unnest(${machines.map(({ id }) => id)}::integer[])`,
-    changes: sql`
+  attemptIds: readonly number[] = [],
+): RawBuilder<unknown>[] {
+  return [
+    sql`INSERT INTO body_dirty (machine_id) SELECT unnest(${machines.map(({ id }) => id)}::integer[])`,
+    sql`
       INSERT INTO changes (kind, key)
       SELECT 'machine', unnest(${machines.map(({ systemId }) => systemId)}::text[])
       UNION ALL SELECT 'attempt', unnest(${attemptIds.map(String)}::text[])`,
-  };
+  ];
 }
