@@ -132,7 +132,7 @@ export interface MachineFacts {
   bootServiceDown: { rack: string; service: string; detail: string } | null;
   /** Why the disk to install on cannot hold a system; null when it can, or when there is none. */
   diskTooSmall: string | null;
-  /** An agent that was told to stay has asked for work within its polling time. */
+  /** An agent that was told to stay has asked for work, or was told so, within its polling time. */
   agentWaiting: boolean;
 }
 

@@ -19,6 +19,7 @@ import { saveRack, takeLink } from '../racklink/rack-rows.ts';
 import { startChangeFeed } from '../store/changes.ts';
 import { readPowerParameters } from '../store/power-parameters.ts';
 import { createSealer } from '../store/sealer.ts';
+import { writeSettings } from '../store/settings.ts';
 import { writeUserData } from '../store/user-data.ts';
 import { silentLog, startTestCluster, type TestCluster } from '../testing/cluster.ts';
 import { registerAgentApi } from './register.ts';
@@ -650,5 +651,41 @@ describe('boot tickets', () => {
     });
     expect([answer.status, answer.body]).toMatchObject([409, { code: 'enlist.limit' }]);
     expect(await deps.db.selectFrom('interfaces').select('id').where('mac', '=', late.mac).execute()).toEqual([]);
+  });
+});
+
+describe('an agent that stays for more work', () => {
+  it('is handed work that was ordered before it asked, as long as somebody waits for it', async () => {
+    const [{ system_id: systemId } = { system_id: '' }] = await deps.db
+      .selectFrom('machines')
+      .select('system_id')
+      .where('status', '=', 'RELEASING')
+      .execute();
+    await switched(systemId, 'off');
+    await writeSettings(deps.db, { fast_track: 5 });
+    await apply(systemId, { type: 'test', actor: admin });
+    const { token } = await boot(systemId);
+    for (const item of (await task(token, 'scripts')).scripts) await passScript(token, item);
+    expect((await say(token, 'done', done)).body).toEqual({ next: 'stay' });
+    await apply(systemId, { type: 'commission', actor: admin });
+    expect(await state(systemId)).toMatchObject({ powerWant: null, attempt: { phase: 'agent', agentSeen: false } });
+    // The answer was lost: it does not end the work that it has not heard of.
+    expect((await say(token, 'done', done)).body).toEqual({ next: 'stay' });
+    expect((await state(systemId)).status).toBe('COMMISSIONING');
+    const { phase, scripts } = await task(token, 'scripts');
+    expect(phase).toBe('commissioning');
+    expect((await say(token, 'inventory', inventory)).status).toBe(204);
+    expect((await state(systemId)).attempt?.agentSeen).toBe(true);
+    for (const item of scripts) await passScript(token, item);
+    expect((await say(token, 'done', done)).body).toEqual({ next: 'task' });
+    for (const item of (await task(token, 'scripts')).scripts) await passScript(token, item);
+    expect((await say(token, 'done', done)).body).toEqual({ next: 'stay' });
+    await apply(systemId, { type: 'test', actor: admin });
+    const late = new Date(Date.now() - 1000);
+    await deps.db.updateTable('machines').set({ waiting_deadline: late }).where('system_id', '=', systemId).execute();
+    await apply(systemId, { type: 'deadline', actor: { kind: 'timer' } });
+    expect(await state(systemId)).toMatchObject({ powerWant: 'cycle', attempt: { phase: 'power' } });
+    expect((await ask(token)).status).toBe(204);
+    await writeSettings(deps.db, { fast_track: 0 });
   });
 });

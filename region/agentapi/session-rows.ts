@@ -178,6 +178,25 @@ export async function noteAsked(db: Db, session: AgentSession): Promise<void> {
     .execute();
 }
 
+/**
+ * An agent that was told to stay takes the work which was ordered before it first asked: its session becomes that
+ * attempt's. False: no work waits for it. Under the machine's lock, as the door works, which may give up waiting for it
+ * in this moment.
+ */
+export function takeHandedOver(db: Kysely<Tables>, session: AgentSession): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    await sql`SELECT FROM machines WHERE system_id = ${session.systemId} FOR NO KEY UPDATE`.execute(trx);
+    const { numAffectedRows } = await sql`
+      UPDATE agent_sessions s SET attempt_id = a.id, closing = NULL, asked = NULL
+      FROM machines m JOIN attempts a ON a.id = m.attempt_id
+      WHERE s.token_hash = ${session.tokenHash} AND s.closing = 'stay' AND s.asked IS NOT NULL
+        AND m.system_id = s.system_id AND a.id IS DISTINCT FROM s.attempt_id
+        AND a.ended IS NULL AND a.phase = 'agent' AND a.phase_since = a.started AND NOT a.agent_seen
+        AND NOT EXISTS (SELECT FROM agent_sessions other WHERE other.attempt_id = a.id)`.execute(trx);
+    return numAffectedRows === 1n;
+  });
+}
+
 /** Holds the session's row, if it has not ended, until the transaction does. */
 export async function holdSession(trx: Transaction<Tables>, session: AgentSession): Promise<boolean> {
   const row = await trx

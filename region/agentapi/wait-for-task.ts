@@ -1,7 +1,7 @@
 import type { Task } from '@ingot/contract/agent.ts';
 import type { RegionDeps } from '../deps.ts';
-import { machineForAgent } from './machine-rows.ts';
-import { type AgentSession, noteAsked, rememberClosing, sessionNow } from './session-rows.ts';
+import { type AgentMachine, machineForAgent } from './machine-rows.ts';
+import { type AgentSession, noteAsked, rememberClosing, sessionNow, takeHandedOver } from './session-rows.ts';
 import { taskFor } from './task.ts';
 
 /** The rack gives up on an answer after 100 s. */
@@ -22,6 +22,12 @@ function changeOf(deps: RegionDeps, systemId: string | null, ms: number): Promis
       if (changes.some(({ kind, key }) => kind === 'machine' && key === systemId)) finish();
     });
   });
+}
+
+/** An idle agent whose machine has work that no agent has begun. */
+function isOfferedWork({ closing, attemptId }: AgentSession, machine: AgentMachine | null): boolean {
+  const open = machine?.attemptId ?? null;
+  return closing === 'stay' && open !== null && open !== attemptId && machine?.agentSeen === false;
 }
 
 /**
@@ -46,6 +52,7 @@ export async function waitForTask(
     const machine = session.systemId === null ? null : await machineForAgent(deps.db, session.systemId);
     // Deleted while it waited.
     if (session.systemId !== null && !machine) return { kind: 'leave', next: 'poweroff' };
+    if (isOfferedWork(session, machine) && (await takeHandedOver(deps.db, session))) continue;
     const task = await taskFor(deps, session, machine, rackUrl);
     if (task?.kind === 'refused' && machine && session.attemptId !== null) {
       const { attemptId } = session;

@@ -1,3 +1,4 @@
+import { FAST_TRACK } from '@ingot/core/machine/draft.ts';
 import type { Attempt, MachineFacts, MachineState } from '@ingot/core/machine/model.ts';
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { MachinesTable, Tables } from '../store/schema.ts';
@@ -10,7 +11,10 @@ type Reader = Kysely<Tables> | Transaction<Tables>;
 /** A rack whose link has been silent for longer counts as away. */
 export const LINK_FRESH_SECONDS = 30;
 
-/** A waiting agent asks every 25 s; one that was silent for longer than this has gone. */
+/**
+ * A waiting agent asks every 25 s, for the first time as soon as it hears that it stays (where its machine waits already, the
+ * answer is under way to it); one that was silent for longer than this has gone.
+ */
 const AGENT_FRESH_SECONDS = 35;
 
 export interface LoadedMachine {
@@ -193,8 +197,10 @@ async function loadFacts(db: Reader, ids: readonly number[], held: boolean): Pro
         WHERE l.heartbeat > now() - make_interval(secs => ${LINK_FRESH_SECONDS})
           AND r.system_id = coalesce((SELECT v.primary_rack FROM interfaces i JOIN vlans v ON v.id = i.vlan_id
             WHERE i.id = m.boot_interface_id), r.system_id)) AS serving,
-      EXISTS (SELECT 1 FROM agent_sessions s WHERE s.system_id = m.system_id AND s.closing = 'stay'
-        AND s.asked > now() - make_interval(secs => ${AGENT_FRESH_SECONDS}) AND s.expires > now()) AS agent_waiting,
+      EXISTS (SELECT 1 FROM agent_sessions s WHERE s.system_id = m.system_id
+        AND (s.closing = 'stay' OR s.closing IS NULL AND m.waiting_code = ${FAST_TRACK})
+        AND coalesce(s.asked, m.waiting_since) > now() - make_interval(secs => ${AGENT_FRESH_SECONDS})
+        AND s.expires > now()) AS agent_waiting,
       ${beside}
     FROM machines m LEFT JOIN attempts a ON a.id = m.attempt_id WHERE m.id = ANY(${ids}::integer[])`.execute(db);
   return rows;

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttemptView, EvidenceView } from '@ingot/contract/native.ts';
 import type { Lab } from '../../data-centre.ts';
 import { waitFor } from '../../run/wait.ts';
@@ -39,14 +38,10 @@ export async function showMachine(scene: Scene, machine: Named): Promise<void> {
 /** Fast track's time between two pieces of work. */
 export const STAY_MINUTES = 10;
 
-/** An agent that was told to stay has asked for more by then; work that comes before that takes the long way. */
-const ASKS_WITHIN_MS = 5000;
-
 /** The work is done, and `ingot machine NAME` says that the machine waits for more. */
 export async function waitsForWork(scene: Scene, { hostname }: Named): Promise<void> {
   await waitFor(`${hostname} to wait for more work`, LIMIT_MS.commission * scene.story.patience, async () => {
     const text = await scene.ingotCommand('machine', hostname);
     return text.includes('waiting for more work (fast track)') ? true : undefined;
   });
-  await sleep(ASKS_WITHIN_MS);
 }

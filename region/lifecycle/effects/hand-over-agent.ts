@@ -3,7 +3,9 @@ import type { EffectContext } from './context.ts';
 
 /**
  * The session of the agent that waits becomes one of the attempt that was just opened, as if it had booted for it. If it
- * went in this very moment the attempt's short deadline notices.
+ * went in this very moment the attempt's short deadline notices. One that has not asked since it was told to stay may
+ * not have heard that yet, and would say again that its old work is done: it is handed this when it asks
+ * (takeHandedOver in agentapi/session-rows.ts).
  */
 export async function handOverAgent({ trx, machine }: EffectContext): Promise<void> {
   if (machine.attempt === null) return;
