@@ -29,6 +29,7 @@ const USAGE = `Usage: node dist/lab.mjs COMMAND
   floor [--firmware bios|uefi]          the bare recipe without Ingot, timed; JSON on standard output
   measure [--firmware bios|uefi]        Ingot on the same machine, timed the same way; JSON on standard output
                                         --turns: both wait before each part for a line on standard input
+                                        --commissions N: commission N times, 1 to 9
   story NAME [--firmware bios|uefi]     a path of its own on real firmware: ${Object.keys(METAL_STORIES).join(', ')};
                                         --patience N multiplies every limit, for a host that is busy otherwise
   clean [--all]                         remove what crashed runs left; --all: also what "up" left running`;
@@ -63,6 +64,7 @@ async function main(argv: string[]): Promise<void> {
       address: { type: 'string' },
       log: { type: 'string' },
       turns: { type: 'boolean', default: false },
+      commissions: { type: 'string', default: '1' },
       all: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -76,6 +78,13 @@ async function main(argv: string[]): Promise<void> {
     const port = Number(values.port);
     if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError('--port is a number below 65536');
     return port;
+  };
+  const commissionsOf = () => {
+    const commissions = Number(values.commissions);
+    if (!Number.isInteger(commissions) || commissions < 1 || commissions > 9) {
+      throw new UsageError('--commissions is a number from 1 to 9');
+    }
+    return commissions;
   };
   const machine = () => {
     if (name === undefined) throw new UsageError('a name is missing');
@@ -139,14 +148,17 @@ async function main(argv: string[]): Promise<void> {
     }
     case 'floor': {
       const { cache, turns } = values;
-      const times = await runFloor({ checkout, cache, turn: takeTurns(turns), ...sameMachine(values.firmware) });
+      const commissions = commissionsOf();
+      const machine = sameMachine(values.firmware);
+      const times = await runFloor({ checkout, cache, commissions, turn: takeTurns(turns), ...machine });
       console.log(JSON.stringify(times));
       return;
     }
     case 'measure': {
       const wish = { name: 'measured', ...sameMachine(values.firmware) };
       const { cache, turns } = values;
-      const times = await measure({ checkout, cache, port: portOf(), turn: takeTurns(turns), wish });
+      const commissions = commissionsOf();
+      const times = await measure({ checkout, cache, port: portOf(), turn: takeTurns(turns), wish, commissions });
       console.log(JSON.stringify(times));
       return;
     }

@@ -11,12 +11,13 @@ import { type PhaseTime, phasesOf, sumOwn } from './waterfall.ts';
 /** Ingot's times for one machine alone, cut as lab/floor cuts the bare recipe's. Seconds. */
 export interface MeasuredTimes {
   firmware: string;
-  /** Power on → agent at work → machine off and Ready. */
-  commission: { agent: number; off: number };
+  /** One after the other: power on → agent at work → machine off and Ready. */
+  commissions: { agent: number; off: number }[];
   /** First to last install step. */
   deployJob: number;
   /** Restart into the disk → first login by SSH. */
   firstBoot: number;
+  /** By kind of attempt; of several the most. */
   ownSeconds: Record<string, number>;
   phases: PhaseTime[];
 }
@@ -26,10 +27,12 @@ export async function measure(options: {
   cache: string;
   port: number;
   wish: MachineWish;
+  /** How often it is commissioned. */
+  commissions: number;
   /** Called before each timed part. */
   turn: Turn;
 }): Promise<MeasuredTimes> {
-  const { checkout, cache, wish, turn } = options;
+  const { checkout, cache, wish, commissions, turn } = options;
   return withSite(options, async ({ stateDir, lab, ingot, spec }) => {
     const handOver = path.join(stateDir, 'images');
     const image = await provideImages(ingot.api, { checkout, cache, handOver, onProgress: () => {} });
@@ -39,8 +42,10 @@ export async function measure(options: {
     await hands.addSshKey(story.publicKey);
     await turn();
     const machine = await job.enlist(story, spec);
-    await turn();
-    await job.commission(story, machine, hands);
+    for (let round = 0; round < commissions; round += 1) {
+      await turn();
+      await job.commission(story, machine, hands);
+    }
     await turn();
     await job.startDeploy(story, machine, hands);
     await job.reach(story, machine, 'DEPLOYED', job.LIMIT_MS.deploy);
@@ -55,27 +60,25 @@ export async function measure(options: {
 }
 
 function cut(firmware: string, attempts: AttemptView[], loggedIn: number): MeasuredTimes {
-  const find = (kind: string) => {
-    const attempt = attempts.find((candidate) => candidate.kind === kind);
-    if (!attempt) throw new Error(`no ${kind} attempt was kept`);
-    return attempt;
-  };
-  const commission = find('commission');
-  const deploy = find('deploy');
+  const ordered = attempts.toSorted((a, b) => a.id - b.id);
+  const commissions = ordered.filter(({ kind }) => kind === 'commission');
+  const deploy = ordered.find(({ kind }) => kind === 'deploy');
+  if (!deploy) throw new Error('no deploy attempt was kept');
   const steps = deploy.phases.filter((phase) => phase.name.startsWith('step:'));
   const restart = deploy.phases.find((phase) => phase.name === 'reboot');
-  const started = (attempt: AttemptView) => Date.parse(attempt.startedAt);
-  const agent = commission.phases.find((phase) => phase.name === 'agent');
   const seconds = (ms: number) => Math.round(ms / 100) / 10;
   return {
     firmware,
-    commission: {
-      agent: seconds(Date.parse(agent?.endedAt ?? '') - started(commission)),
-      off: seconds(Date.parse(commission.endedAt ?? '') - started(commission)),
-    },
+    commissions: commissions.map(({ startedAt, endedAt, phases }) => {
+      const agent = phases.find(({ name }) => name === 'agent');
+      const since = (moment: string | null | undefined) => seconds(Date.parse(moment ?? '') - Date.parse(startedAt));
+      return { agent: since(agent?.endedAt), off: since(endedAt) };
+    }),
     deployJob: seconds(steps.reduce((sum, phase) => sum + phase.seconds * 1000, 0)),
     firstBoot: seconds(loggedIn - Date.parse(restart?.startedAt ?? '')),
-    ownSeconds: Object.fromEntries(attempts.map((attempt) => [attempt.kind, sumOwn(phasesOf([attempt]))])),
-    phases: phasesOf(attempts),
+    ownSeconds: Object.fromEntries(
+      ordered.map((attempt) => [attempt.kind, sumOwn(phasesOf([attempt]))] as const).toSorted(([, a], [, b]) => a - b),
+    ),
+    phases: phasesOf(ordered),
   };
 }
