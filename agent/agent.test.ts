@@ -6,7 +6,7 @@ import { scriptArguments } from './custom-script.ts';
 import { bootOrder, grubConfig, parseEfiBoot } from './install/boot-loader.ts';
 import { partitionArguments } from './install/partition.ts';
 import { partitionPath } from './install/target-disk.ts';
-import { predictableName } from './inventory.ts';
+import { predictableNames } from './inventory.ts';
 import { cardsFromLshw } from './network-cards.ts';
 import { scriptBatches } from './script-order.ts';
 import { scriptOutcome, statusOfResult } from './script-outcome.ts';
@@ -155,8 +155,12 @@ describe('scripts', () => {
 
 describe('inventory', () => {
   test('names of the installed system', () => {
-    expect(predictableName('ID_NET_NAME_PATH=enp0s2\nID_NET_NAME_SLOT=ens2\n')).toBe('ens2');
-    expect(predictableName('ID_NET_NAME_PATH=enp0s2f1npf0vf123\n')).toBeNull();
+    const told = [
+      'PORT=eth0\nID_NET_NAME_PATH=enp0s2\nID_NET_NAME_SLOT=ens2\n',
+      'PORT=eth1\nID_NET_NAME_PATH=enp0s2f1npf0vf123\n',
+      'PORT=eth2\n',
+    ];
+    expect([...predictableNames(told.join(''))]).toEqual([['eth0', 'ens2']]);
   });
 
   test('cards by their ports: a virtio port has the names of the PCI device around it, and text is decoded', () => {

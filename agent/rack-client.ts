@@ -8,6 +8,7 @@ import {
   EnlistReply,
   type Inventory,
   type Progress,
+  type Report,
   type ScriptOutcome,
   SessionReply,
   type SessionRequest,
@@ -30,6 +31,8 @@ export interface RackClient {
   task(waitSeconds: number): Promise<Task | null>;
   progress(body: Progress): Promise<void>;
   result(resultId: number, body: ScriptOutcome): Promise<void>;
+  /** Several of both at once, in their order; at most 50. */
+  reports(reports: Report[]): Promise<void>;
   inventory(body: Inventory): Promise<void>;
   enlist(body: Enlist): Promise<EnlistReply>;
   done(body: Done): Promise<DoneReply>;
@@ -65,6 +68,7 @@ export function rackClient(
     },
     progress: async (body) => void (await post('/agent/v1/progress', body)),
     result: async (resultId, body) => void (await post(`/agent/v1/results/${resultId}`, body)),
+    reports: async (reports) => void (await post('/agent/v1/reports', { reports })),
     inventory: async (body) => void (await post('/agent/v1/inventory', body)),
     enlist: async (body) => EnlistReply.parse(JSON.parse(await post('/agent/v1/enlist', body))),
     done: async (body) => DoneReply.parse(JSON.parse(await post('/agent/v1/done', body))),

@@ -7,6 +7,7 @@ import * as z from 'zod';
  *   GET  /agent/v1/task?wait=SECONDS                    → Task             long poll, 204 while there is nothing
  *   POST /agent/v1/progress             Progress        → 204
  *   POST /agent/v1/results/{resultId}   ScriptOutcome   → 204              at most 1 MiB each of output, stdout, stderr
+ *   POST /agent/v1/reports              Reports         → 204              several of both, taken in their order
  *   POST /agent/v1/inventory            Inventory       → 204              before the commissioning task's end; the region
  *                                                                          makes the results of the scripts that only tell it
  *   POST /agent/v1/done                 Done            → DoneReply
@@ -133,12 +134,14 @@ export const Task = z.discriminatedUnion('kind', [
 ]);
 export type Task = z.infer<typeof Task>;
 
+const ResultId = z.number().int().min(0).max(999_999_999);
+
 export const Progress = z.object({
   /** 'step' = an install or erase step; 'script' = a script started; 'heartbeat' = still alive. */
   kind: z.enum(['step', 'script', 'heartbeat']),
   name: z.string().max(128),
   state: z.enum(['started', 'running', 'finished', 'failed']),
-  resultId: z.number().int().optional(),
+  resultId: ResultId.optional(),
   seconds: z.number().optional(),
   bytesDone: z.number().optional(),
   bytesTotal: z.number().optional(),
@@ -158,6 +161,15 @@ export const ScriptOutcome = z.object({
   result: z.string(),
 });
 export type ScriptOutcome = z.infer<typeof ScriptOutcome>;
+
+/** What gathered while the agent was sending: one request for all, since each costs a slow core a tenth of a second. */
+export const Reports = z.object({
+  reports: z
+    .array(z.union([z.object({ progress: Progress }), z.object({ resultId: ResultId, outcome: ScriptOutcome })]))
+    .min(1)
+    .max(50),
+});
+export type Report = z.infer<typeof Reports>['reports'][number];
 
 /** Raw outputs of the tools by name; parsed by core/hardware in the region, so that one parser serves all. */
 export const Inventory = z.object({

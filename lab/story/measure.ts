@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { AttemptView } from '@ingot/contract/native.ts';
 import type { MachineWish } from '../machine/spec.ts';
 import type { Turn } from '../run/turns.ts';
+import { waitFor } from '../run/wait.ts';
 import { apiHands } from './hands.ts';
 import { provideImages } from './images.ts';
 import * as job from './main-job.ts';
@@ -21,6 +22,9 @@ export interface MeasuredTimes {
   ownSeconds: Record<string, number>;
   phases: PhaseTime[];
 }
+
+/** For a machine that was told to go. */
+const OFF_MS = 60_000;
 
 export async function measure(options: {
   checkout: string;
@@ -42,9 +46,13 @@ export async function measure(options: {
     await hands.addSshKey(story.publicKey);
     await turn();
     const machine = await job.enlist(story, spec);
-    for (let round = 0; round < commissions; round += 1) {
+    const offAt: number[] = [];
+    while (offAt.length < commissions) {
       await turn();
       await job.commission(story, machine, hands);
+      // Ready comes with the agent's last word; the recipe counts until the machine is off.
+      await waitFor('the machine to go off', OFF_MS, async () => ((await lab.isOn(spec.name)) ? undefined : true), 500);
+      offAt.push(Date.now());
     }
     await turn();
     await job.startDeploy(story, machine, hands);
@@ -55,11 +63,11 @@ export async function measure(options: {
     await job.visit(story, machine);
     await job.releaseErasing(story, machine, hands);
     const attempts = await ingot.api.attempts(machine.systemId);
-    return cut(wish.firmware, attempts, loggedIn);
+    return cut(wish.firmware, attempts, offAt, loggedIn);
   });
 }
 
-function cut(firmware: string, attempts: AttemptView[], loggedIn: number): MeasuredTimes {
+function cut(firmware: string, attempts: AttemptView[], offAt: number[], loggedIn: number): MeasuredTimes {
   const ordered = attempts.toSorted((a, b) => a.id - b.id);
   const commissions = ordered.filter(({ kind }) => kind === 'commission');
   const deploy = ordered.find(({ kind }) => kind === 'deploy');
@@ -69,10 +77,10 @@ function cut(firmware: string, attempts: AttemptView[], loggedIn: number): Measu
   const seconds = (ms: number) => Math.round(ms / 100) / 10;
   return {
     firmware,
-    commissions: commissions.map(({ startedAt, endedAt, phases }) => {
+    commissions: commissions.map(({ startedAt, phases }, round) => {
       const agent = phases.find(({ name }) => name === 'agent');
-      const since = (moment: string | null | undefined) => seconds(Date.parse(moment ?? '') - Date.parse(startedAt));
-      return { agent: since(agent?.endedAt), off: since(endedAt) };
+      const since = (moment: number) => seconds(moment - Date.parse(startedAt));
+      return { agent: since(Date.parse(agent?.endedAt ?? '')), off: since(offAt[round] ?? Number.NaN) };
     }),
     deployJob: seconds(steps.reduce((sum, phase) => sum + phase.seconds * 1000, 0)),
     firstBoot: seconds(loggedIn - Date.parse(restart?.startedAt ?? '')),

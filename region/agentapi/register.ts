@@ -1,4 +1,13 @@
-import { Done, Enlist, Inventory, Progress, ScriptOutcome, SessionRequest } from '@ingot/contract/agent.ts';
+import {
+  Done,
+  Enlist,
+  Inventory,
+  Progress,
+  type Report,
+  Reports,
+  ScriptOutcome,
+  SessionRequest,
+} from '@ingot/contract/agent.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { RegionDeps } from '../deps.ts';
@@ -44,7 +53,7 @@ async function agentOf(deps: RegionDeps, request: FastifyRequest): Promise<Agent
   return { from, session, machine };
 }
 
-function isRefusal(value: Agent | AgentRefusal): value is AgentRefusal {
+function isRefusal<Value extends object>(value: Value | AgentRefusal): value is AgentRefusal {
   return 'code' in value;
 }
 
@@ -107,61 +116,71 @@ export function registerAgentApi(app: FastifyInstance, deps: RegionDeps): void {
       return task ? reply.send(task) : reply.code(204).send();
     });
 
-    /** A report of an agent at work, checked and handed on; answered with 204. */
-    function report<Body>(
-      path: string,
-      schema: z.ZodType<Body>,
-      take: (agent: Working, body: Body, request: FastifyRequest) => Promise<AgentRefusal | null>,
-    ): void {
-      scope.post(path, { bodyLimit: BODY_BYTES }, async (request, reply) => {
-        const agent = await agentOf(deps, request);
-        if (isRefusal(agent)) return refuse(reply, agent);
-        const at = working(agent);
-        if (isRefusal(at)) return refuse(reply, at);
-        const body = schema.safeParse(request.body);
-        if (!body.success) return refuse(reply, badRequest(body.error.message.slice(0, 2000)));
-        if (!(await noteBegun(deps, at))) return refuse(reply, SESSION_UNKNOWN);
-        const refusal = await take(at, body.data, request);
-        return refusal ? refuse(reply, refusal) : reply.code(204).send();
-      });
-    }
-
-    scope.post('/agent/v1/progress', { bodyLimit: 65_536 }, async (request, reply) => {
-      const agent = await agentOf(deps, request);
-      if (isRefusal(agent)) return refuse(reply, agent);
-      const body = Progress.safeParse(request.body);
-      if (!body.success) return refuse(reply, badRequest(body.error.message.slice(0, 2000)));
-      if (agent.session.attemptId === null) {
-        await noteEnlistProgress(deps, agent.session.mac, body.data);
-        return reply.code(204).send();
+    async function takeReport(agent: Agent, report: Report): Promise<AgentRefusal | null> {
+      const progress = 'progress' in report ? report.progress : null;
+      if (progress !== null && agent.session.attemptId === null) {
+        await noteEnlistProgress(deps, agent.session.mac, progress);
+        return null;
       }
       const at = working(agent);
-      if (isRefusal(at)) return refuse(reply, at);
-      const begins = body.data.kind !== 'heartbeat';
-      if (begins && !(await noteBegun(deps, at))) return refuse(reply, SESSION_UNKNOWN);
-      const refusal = await takeProgress(deps, at.machine, at.attemptId, body.data);
-      if (refusal) return refuse(reply, refusal);
+      if (isRefusal(at)) return at;
+      if (progress?.kind !== 'heartbeat' && !(await noteBegun(deps, at))) return SESSION_UNKNOWN;
+      const { machine, session, attemptId } = at;
+      if (!('progress' in report)) return takeOutcome(deps, machine, attemptId, report.resultId, report.outcome);
+      const refusal = await takeProgress(deps, machine, attemptId, report.progress);
+      if (refusal) return refusal;
+      const { kind, name, state } = report.progress;
       // The rescue system has no end that it could report: that it is up is the end of entering it.
-      const up = body.data.kind === 'step' && body.data.name === 'rescue' && body.data.state === 'finished';
-      if (up && at.machine.status === 'ENTERING_RESCUE_MODE') {
-        await takeDone(deps, at.session, at.machine, at.attemptId, {
-          outcome: 'ok',
-          code: null,
-          message: null,
-          bmc: null,
-        });
+      if (kind === 'step' && name === 'rescue' && state === 'finished' && machine.status === 'ENTERING_RESCUE_MODE') {
+        const done = { outcome: 'ok', code: null, message: null, bmc: null } as const;
+        await takeDone(deps, session, machine, attemptId, done);
       }
-      return reply.code(204).send();
-    });
-    report('/agent/v1/results/:resultId', ScriptOutcome, async ({ machine, attemptId }, outcome, request) => {
+      return null;
+    }
+
+    /** Reports of an agent, taken one after the other up to the first that is refused; answered with 204. */
+    function reports<Body>(
+      path: string,
+      bodyLimit: number,
+      schema: z.ZodType<Body>,
+      listed: (body: Body, request: FastifyRequest) => Report[] | AgentRefusal,
+    ): void {
+      scope.post(path, { bodyLimit }, async (request, reply) => {
+        const agent = await agentOf(deps, request);
+        if (isRefusal(agent)) return refuse(reply, agent);
+        const body = schema.safeParse(request.body);
+        if (!body.success) return refuse(reply, badRequest(body.error.message.slice(0, 2000)));
+        const found = listed(body.data, request);
+        if (!Array.isArray(found)) return refuse(reply, found);
+        for (const one of found) {
+          const refusal = await takeReport(agent, one);
+          if (refusal) return refuse(reply, refusal);
+        }
+        return reply.code(204).send();
+      });
+    }
+    reports('/agent/v1/progress', 65_536, Progress, (progress) => [{ progress }]);
+    reports('/agent/v1/results/:resultId', BODY_BYTES, ScriptOutcome, (outcome, request) => {
       const { resultId } = request.params as { resultId: string };
       if (!/^\d{1,9}$/.test(resultId)) return badRequest('The result id is no number.');
-      return takeOutcome(deps, machine, attemptId, Number(resultId), outcome);
+      return [{ resultId: Number(resultId), outcome }];
     });
-    report('/agent/v1/inventory', Inventory, async ({ machine, attemptId, from, session }, inventory) => {
-      if (machine.status !== 'COMMISSIONING') return badRequest('Only commissioning takes an inventory.');
-      await takeInventory(deps, machine, attemptId, inventory, { address: from.client, mac: session.mac });
-      return null;
+    reports('/agent/v1/reports', BODY_BYTES, Reports, (body) => body.reports);
+
+    scope.post('/agent/v1/inventory', { bodyLimit: BODY_BYTES }, async (request, reply) => {
+      const agent = await agentOf(deps, request);
+      if (isRefusal(agent)) return refuse(reply, agent);
+      const at = working(agent);
+      if (isRefusal(at)) return refuse(reply, at);
+      const body = Inventory.safeParse(request.body);
+      if (!body.success) return refuse(reply, badRequest(body.error.message.slice(0, 2000)));
+      if (!(await noteBegun(deps, at))) return refuse(reply, SESSION_UNKNOWN);
+      const { machine, attemptId, from, session } = at;
+      if (machine.status !== 'COMMISSIONING') {
+        return refuse(reply, badRequest('Only commissioning takes an inventory.'));
+      }
+      await takeInventory(deps, machine, attemptId, body.data, { address: from.client, mac: session.mac });
+      return reply.code(204).send();
     });
 
     scope.post('/agent/v1/done', { bodyLimit: 65_536 }, async (request, reply) => {
