@@ -124,12 +124,12 @@ export async function useNonces(
   const first = new Map(used.toReversed().map((one) => [keyOf(one), one]));
   // In one order everywhere, so that two processes cannot wait for each other.
   const rows = [...first].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
-  const made = await deps.db
-    .insertInto('oauth_nonces')
-    .values(rows.map((one) => ({ consumer_key: one.consumerKey, token_key: one.tokenKey, nonce: one.nonce })))
-    .onConflict((conflict) => conflict.doNothing())
-    .returning(['consumer_key', 'token_key', 'nonce'])
-    .execute();
+  // A text that does not depend on their number, so that it stays prepared.
+  const { rows: made } = await sql<{ consumer_key: string; token_key: string; nonce: string }>`
+    INSERT INTO oauth_nonces (consumer_key, token_key, nonce)
+    SELECT * FROM unnest(${rows.map((one) => one.consumerKey)}::text[], ${rows.map((one) => one.tokenKey)}::text[],
+      ${rows.map((one) => one.nonce)}::text[])
+    ON CONFLICT DO NOTHING RETURNING consumer_key, token_key, nonce`.execute(deps.db);
   const isNew = new Set(
     made.map((row) => keyOf({ consumerKey: row.consumer_key, tokenKey: row.token_key, nonce: row.nonce })),
   );

@@ -29,6 +29,7 @@ export async function allocateMachine(
       caller: callerOf(principal),
     },
     pool: request.pool ?? null,
+    zone: request.zone ?? null,
     leastCost: leastCost({ cpu_count: request.cpuCount, mem: request.memory }),
     listAll: false,
     explain: true,

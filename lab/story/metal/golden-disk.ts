@@ -8,8 +8,14 @@ import { showMachine } from './witness.ts';
 const PACK_LIMIT_MS = 20 * 60_000;
 const IMAGE = 'custom/disk';
 
-/** A machine is installed, its disk is taken as .qcow2 and becomes the image that it is deployed with next. */
-export const goldenDisk: MetalStory = {
+/** How a disk is taken: $1 is the disk as it lies in its machine, $2 the file to make. */
+const TAKE = {
+  qcow2: 'qemu-img convert -O qcow2 "$1" "$2"',
+  'raw.zst': 'zstd -q -3 -T2 "$1" -o "$2"',
+};
+
+/** A machine is installed, its disk is taken and becomes the image that it is deployed with next. */
+export const goldenDisk = (format: keyof typeof TAKE): MetalStory => ({
   wish: { cores: 1, memoryMiB: 2048, diskMiB: 4096 },
   tell: async (scene) => {
     const { lab, ingot, story, hands, spec, say, checkout, cache, stateDir } = scene;
@@ -25,9 +31,9 @@ export const goldenDisk: MetalStory = {
 
     // As a person does it: down in order, the disk taken as it is.
     await scene.ingotCommand('power', machine.hostname, 'off', '--soft', '--wait');
-    const qcow2 = path.join(stateDir, 'disk.qcow2');
-    await command(['qemu-img', 'convert', '-O', 'qcow2', lab.diskImage(spec.name), qcow2], PACK_LIMIT_MS);
-    say((await scene.ingotCommand('images', 'upload', qcow2, '--name', IMAGE)).trim());
+    const taken = path.join(stateDir, `disk.${format}`);
+    await command(['sh', '-ec', TAKE[format], 'sh', lab.diskImage(spec.name), taken], PACK_LIMIT_MS);
+    say((await scene.ingotCommand('images', 'upload', taken, '--name', IMAGE)).trim());
     await scene.ingotCommand('release', machine.hostname);
     await job.reach(story, machine, 'READY', job.LIMIT_MS.release);
 
@@ -39,6 +45,6 @@ export const goldenDisk: MetalStory = {
     await job.reach(second, machine, 'DEPLOYED', job.LIMIT_MS.deploy);
     await job.visit(second, machine);
     await showMachine(scene, machine);
-    say('every byte of a disk (.qcow2) is deployed; its owner is in by SSH, with the new key and user-data');
+    say(`every byte of a disk (.${format}) is deployed; its owner is in by SSH, with the new key and user-data`);
   },
-};
+});

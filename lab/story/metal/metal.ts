@@ -29,8 +29,10 @@ export interface MetalStory {
 
 /** What no simulated machine can show, by name. Minutes each; not part of `npm test`. */
 export const METAL_STORIES: Record<string, MetalStory> = {
-  'own-image': ownImage,
-  'golden-disk': goldenDisk,
+  'own-image': ownImage('tgz'),
+  'own-squashfs': ownImage('squashfs'),
+  'golden-disk': goldenDisk('qcow2'),
+  'golden-raw': goldenDisk('raw.zst'),
   'two-racks': twoRacks,
 };
 

@@ -9,15 +9,22 @@ import { attemptOf, demand, evidenceOf, powerChanges, STAY_MINUTES, showMachine,
 const PACK_LIMIT_MS = 20 * 60_000;
 const IMAGE = 'custom/tree';
 
+/** How a tree is packed: $1 is our own image (.tar.zst), $2 the file to make. */
+const PACK = {
+  tgz: 'zstd -dcq "$1" | gzip -1 >"$2"',
+  squashfs: `mkdir "$2.tree"; tar --zstd --xattrs --numeric-owner -xpf "$1" -C "$2.tree"
+    mksquashfs "$2.tree" "$2" -quiet -no-progress -comp zstd -Xcompression-level 1; rm -rf "$2.tree"`,
+};
+
 /**
  * A machine with an NVMe disk, on every side path of one life: found, commissioned and deployed in a single start of its
- * firmware (fast track), with an image that a person uploaded (.tgz), started by kexec; and erased by the disk itself.
+ * firmware (fast track), with an image that a person uploaded, started by kexec; and erased by the disk itself.
  */
-export const ownImage: MetalStory = {
+export const ownImage = (format: keyof typeof PACK): MetalStory => ({
   wish: { cores: 1, memoryMiB: 2048, diskBus: 'nvme' },
   tell: async (scene) => {
     const { lab, ingot, story, hands, spec, say } = scene;
-    await uploadTree(scene);
+    await uploadTree(scene, format);
     story.imageName = IMAGE;
     await ingot.api.setSettings({ fast_track: STAY_MINUTES, kexec: true });
     await ingot.api.serve(lab.cidr, lab.dynamic.start, lab.dynamic.end);
@@ -46,17 +53,16 @@ export const ownImage: MetalStory = {
     demand(/nvme0n1: securely erased by its firmware/.test(said), `nothing says how the disk was erased:\n${said}`);
     say('the disk erased itself, and the timeline says so; every sector reads zero');
   },
-};
+});
 
 /** The tree of the usual image, packed as people pack theirs; it is the only image that this region has. */
-async function uploadTree(scene: Scene): Promise<void> {
+async function uploadTree(scene: Scene, format: keyof typeof PACK): Promise<void> {
   const { checkout, cache, stateDir, say } = scene;
   const handOver = path.join(stateDir, 'images');
   const built = await buildImage('deploy', { checkout, cache, handOver, onProgress: () => {} });
-  const tgz = path.join(stateDir, 'tree.tgz');
-  const pack = 'zstd -dcq "$1" | gzip -1 >"$2"';
-  await command(['sh', '-ec', pack, 'sh', built.files[0]?.path ?? '', tgz], PACK_LIMIT_MS);
-  say((await scene.ingotCommand('images', 'upload', tgz, '--name', IMAGE)).trim());
+  const packed = path.join(stateDir, `tree.${format}`);
+  await command(['sh', '-ec', PACK[format], 'sh', built.files[0]?.path ?? '', packed], PACK_LIMIT_MS);
+  say((await scene.ingotCommand('images', 'upload', packed, '--name', IMAGE)).trim());
 }
 
 /** The person's press of the button is the only one; nothing was reset; the timeline says who started what. */

@@ -39,7 +39,8 @@ export async function allocate(call: UserCall): Promise<Reply> {
     devices: needsDevices(constraints),
     each: needsDevices(constraints) || constraints.name !== undefined || constraints.system_id !== undefined,
     take: options.dryRun ? null : { command, caller: callerOf(call) },
-    pool: constraints.pool?.length === 1 ? (constraints.pool[0] ?? null) : null,
+    pool: onlyOne(constraints.pool),
+    zone: onlyOne(constraints.zone),
     leastCost: leastCost(constraints),
     listAll: options.verbose,
     explain: false,
@@ -53,6 +54,8 @@ export async function allocate(call: UserCall): Promise<Reply> {
       return await answer(call, allocation.match, options.verbose ? allocation.all : null);
   }
 }
+
+const onlyOne = ([first, ...others]: readonly string[] = []) => (others.length === 0 ? (first ?? null) : null);
 
 function optionsOf(call: UserCall): { dryRun: boolean; verbose: boolean; agentName: string } {
   const { values } = call;

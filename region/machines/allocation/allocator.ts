@@ -20,8 +20,9 @@ export interface AllocationRequest {
   person: { id: number; admin: boolean };
   /** How a machine fits; anything else: it does not. */
   test: (row: CandidateRow) => Match | Lack;
-  /** Only machines of this pool pass the test; null: it does not ask for one pool. */
+  /** Only machines of this pool, or zone, pass the test; null: it does not ask for one. */
   pool: string | null;
+  zone: string | null;
   /** No machine of a lower cost passes the test. */
   leastCost: number;
   /** The test looks at disks and interfaces. */
@@ -130,7 +131,7 @@ type Choice = { kind: 'match'; match: Match } | { kind: 'none' } | { kind: 'late
  * chosen.
  */
 function choose(candidates: Candidates, { request, missed }: Pending, chosen: ReadonlySet<string>): Choice {
-  const classes = request.pool === null ? candidates.all : candidates.inPool(request.pool);
+  const classes = candidates.at(request.pool, request.zone);
   let held = false;
   let best: { match: Match; cost: number } | null = null;
   for (let at = firstOfCost(classes, request.leastCost); at < classes.length; at++) {
@@ -169,13 +170,13 @@ function allMatches(classes: readonly CandidateClass[], request: AllocationReque
   return classes.filter((one) => mayMatch(one, request)).flatMap((one) => [...matchesOf(one, request)]);
 }
 
-function freeFor({ all }: Candidates, request: AllocationRequest): CandidateRow[] {
+function freeFor(candidates: Candidates, request: AllocationRequest): CandidateRow[] {
   const anything = { ...request, each: true, test: (row: CandidateRow) => ({ row, byType: {} }) };
-  return allMatches(all, anything).map((match) => match.row);
+  return allMatches(candidates.at(null, null), anything).map((match) => match.row);
 }
 
-function allFor({ all }: Candidates, request: AllocationRequest): Match[] {
-  return request.listAll ? allMatches(all, request) : [];
+function allFor(candidates: Candidates, request: AllocationRequest): Match[] {
+  return request.listAll ? allMatches(candidates.at(request.pool, request.zone), request) : [];
 }
 
 /** Taken, locked or given away meanwhile; anything else is a reason. */

@@ -22,11 +22,12 @@ export interface CandidateClass {
   machines: readonly Candidate[];
 }
 
-/** Cheapest class first. */
 export interface Candidates {
-  all: readonly CandidateClass[];
-  /** Those of one pool: most that ask name one, and the others need not be looked at. */
-  inPool(name: string): readonly CandidateClass[];
+  /**
+   * Cheapest class first; those of one pool and one zone, null: of any. Whoever asks mostly names one of them (Juju always a
+   * zone), and the others need not be looked at.
+   */
+  at(pool: string | null, zone: string | null): readonly CandidateClass[];
 }
 
 /** The machines that may be taken, in memory. */
@@ -45,9 +46,12 @@ interface Entry extends BaseCandidate {
 
 interface OpenClass extends CandidateClass {
   key: string;
-  pool: string;
+  /** Keys of the lists that it is in. */
+  lists: readonly string[];
   machines: Entry[];
 }
+
+const listOf = (pool: string | null, zone: string | null) => JSON.stringify([pool, zone]);
 
 /**
  * How nothing is missed: whoever changes what is shown of a machine appends to `changes` in the same transaction (see
@@ -57,8 +61,7 @@ interface OpenClass extends CandidateClass {
 export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
   const entries = new Map<string, Entry>();
   const byKey = new Map<string, OpenClass>();
-  const all: OpenClass[] = [];
-  const byPool = new Map<string, OpenClass[]>();
+  const lists = new Map<string, OpenClass[]>();
   /** Oldest transaction that was running at the last look. */
   let horizon: string | null = null;
   let lookedAt = 0;
@@ -69,12 +72,15 @@ export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
     const key = keyOf(candidate);
     let found = byKey.get(key);
     if (found === undefined) {
-      const pool = candidate.row.pool.name;
-      found = { key, pool, cost: costOf(candidate.row), ownerId: candidate.ownerId, machines: [] };
+      const { pool, zone } = candidate.row;
+      const of = [null, pool.name].flatMap((one) => [null, zone.name].map((other) => listOf(one, other)));
+      found = { key, lists: of, cost: costOf(candidate.row), ownerId: candidate.ownerId, machines: [] };
       byKey.set(key, found);
-      const ofPool = byPool.get(pool) ?? [];
-      byPool.set(pool, ofPool);
-      for (const list of [all, ofPool]) list.splice(firstOfCost(list, found.cost), 0, found);
+      for (const name of of) {
+        const list = lists.get(name) ?? [];
+        lists.set(name, list);
+        list.splice(firstOfCost(list, found.cost), 0, found);
+      }
     }
     const entry = { ...candidate, detailed: false, of: found };
     entries.set(candidate.row.systemId, entry);
@@ -84,13 +90,15 @@ export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
     const entry = entries.get(systemId);
     if (entry === undefined) return;
     entries.delete(systemId);
-    const { machines, key, pool, cost } = entry.of;
+    const { machines, key, cost } = entry.of;
     machines.splice(placeOf(machines, entry.row.id), 1);
     if (machines.length > 0) return;
     byKey.delete(key);
-    const ofPool = byPool.get(pool) ?? [];
-    for (const list of [all, ofPool]) list.splice(list.indexOf(entry.of, firstOfCost(list, cost)), 1);
-    if (ofPool.length === 0) byPool.delete(pool);
+    for (const name of entry.of.lists) {
+      const list = lists.get(name) ?? [];
+      list.splice(list.indexOf(entry.of, firstOfCost(list, cost)), 1);
+      if (list.length === 0) lists.delete(name);
+    }
   };
 
   async function readAll(): Promise<void> {
@@ -99,8 +107,7 @@ export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
     const found = await readCandidates(db, null);
     entries.clear();
     byKey.clear();
-    all.length = 0;
-    byPool.clear();
+    lists.clear();
     for (const candidate of found.toSorted((a, b) => a.row.id - b.row.id)) put(candidate);
     seen = new Set(rows.map(([id]) => id));
     horizon = xmin;
@@ -128,7 +135,7 @@ export function candidateIndex(db: Kysely<Tables>): CandidateIndex {
     }
   }
 
-  const candidates: Candidates = { all, inPool: (name) => byPool.get(name) ?? [] };
+  const candidates: Candidates = { at: (pool, zone) => lists.get(listOf(pool, zone)) ?? [] };
   return {
     async refresh(devices) {
       const now = performance.now();
