@@ -131,7 +131,7 @@ describe('talking to the region', () => {
     await region(() => ({ status: 403, body: problem }));
     const { code, err } = await ingot('release', 'web1', '--erase');
     expect(code).toBe(4);
-    expect(err).toBe('ingot: web1 is locked (locked)\n  → Unlock it first.\n');
+    expect(err).toBe('ingot: web1 is locked (locked) → Unlock it first.\n');
     expect(asked[0]).toMatchObject({ method: 'POST', url: '/api/v1/machines/web1/actions/release' });
     expect(JSON.parse(asked[0]?.body ?? '')).toEqual({ erase: true });
   });

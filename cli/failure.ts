@@ -17,9 +17,9 @@ export class CliFailure extends Error {
   }
 }
 
-/** "ingot: message (code)" and, on a line of its own, what to do. */
+/** One line: "ingot: message (code) → what to do". */
 export function failureText(error: CliFailure): string {
   const code = error.code === null ? '' : ` (${error.code})`;
-  const fix = error.fix ? `\n  → ${error.fix}` : '';
+  const fix = error.fix ? ` → ${error.fix}` : '';
   return `ingot: ${error.message}${code}${fix}\n`;
 }

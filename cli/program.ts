@@ -36,10 +36,10 @@ export function buildProgram(context: CliContext, finish: (code: Done) => void):
     .option('--url <url>', 'region on another host (or INGOT_URL)')
     .option('--api-key <key>', 'CONSUMER:TOKEN:SECRET for --url (or INGOT_API_KEY)')
     .addOption(new Option('-o, --output <form>', 'how data is printed').choices(['table', 'json']))
-    .showHelpAfterError('(--help shows what there is)')
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
+      outputError: (text, write) => write(`${text.trim()} (--help shows what there is)\n`),
     })
     .exitOverride();
   program.helpCommand(false);

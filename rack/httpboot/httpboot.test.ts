@@ -197,6 +197,14 @@ describe('files and blobs', () => {
     expect([status, headers.connection, Number(headers['content-length'])]).toEqual([404, 'close', body.length]);
     expect(body.length).toBeGreaterThan(0);
     expect((await ask('/snponly.efi')).body.toString()).toBe('efi program');
+    const { etag = '' } = (await ask('/snponly.efi')).headers;
+    const part = await ask('/snponly.efi', { headers: { range: 'bytes=4-10', 'if-range': etag } });
+    expect([part.status, part.body.toString(), part.headers['content-range']]).toEqual([
+      206,
+      'program',
+      'bytes 4-10/11',
+    ]);
+    expect((await ask('/snponly.efi', { headers: { 'if-none-match': etag } })).status).toBe(304);
     expect((await ask('/blobs/../tls/key.pem')).status).toBe(400);
   });
 

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { forwardRequest } from '../forward/forward-request.ts';
 import { answerText } from './answer.ts';
 import type { BootPlane } from './boot-plane.ts';
+import { answerHead } from './ranged.ts';
 import { serveBlob } from './serve-blob.ts';
 import { bootScriptFor } from './serve-boot-script.ts';
 
@@ -42,9 +44,9 @@ export function bootListener(plane: BootPlane): Listener {
     }
     const file = path.split('/').length === 2 ? plane.files.find(path) : null;
     if (file && reading) {
-      response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': String(file.length) });
-      response.end(request.method === 'HEAD' ? undefined : file);
-      return { bytes: file.length, evidence: 'http.read' };
+      const part = answerHead(request, response, { etag: etagOf(file), size: file.length });
+      if (part !== null) response.end(file.subarray(part.start, part.start + part.length));
+      return { bytes: part?.length ?? 0, evidence: 'http.read' };
     }
     const metadata = path.startsWith('/MAAS/metadata/');
     const enlistment = path === '/MAAS/api/2.0/machines/' && request.method === 'POST';
@@ -54,6 +56,17 @@ export function bootListener(plane: BootPlane): Listener {
     }
     return { bytes: answerText(response, 404, 'not found\n'), evidence: 'http.read' };
   });
+}
+
+const etags = new WeakMap<Buffer, string>();
+
+/** The boot programs stay the same buffers for as long as the rack runs. */
+function etagOf(file: Buffer): string {
+  const known = etags.get(file);
+  if (known !== undefined) return known;
+  const etag = `"${createHash('sha256').update(file).digest('hex')}"`;
+  etags.set(file, etag);
+  return etag;
 }
 
 /** :5249 for the agent. */

@@ -114,6 +114,13 @@ describe('power convergence', () => {
     expect(bmc.calls).toEqual(['on']);
   });
 
+  it('asks softly where the BMC is always to be asked so', async () => {
+    const bmc = fakeBmc('on');
+    const off: PowerWork = { ...work, action: 'off', parameters: { power_off_mode: 'soft' } };
+    expect(await convergePower(off, bmc.driver, call, bmc.options)).toEqual({ ok: true, state: 'off' });
+    expect(bmc.calls).toEqual(['soft']);
+  });
+
   it('falls back to a hard off after the soft one had its minute', async () => {
     const bmc = fakeBmc('on', { deafToSoft: true });
     const soft: PowerWork = { ...work, action: 'off', soft: true };

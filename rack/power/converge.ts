@@ -65,13 +65,16 @@ async function converge(
     case 'on':
       return await untilState('on', on, work, driver, call, options);
     case 'off':
-      if (work.soft && (await offSoftly(off, work, driver, call, options))) return stateAfter(driver, 'off');
+      if (isSoft(work) && (await offSoftly(off, work, driver, call, options))) return stateAfter(driver, 'off');
       return await untilState('off', () => off(false), work, driver, call, options);
     case 'cycle':
       if (options.resumeAt !== 'on') await untilState('off', () => off(false), work, driver, call, options);
       return await untilState('on', on, work, driver, call, options);
   }
 }
+
+/** Asked to be, or the machine's BMC is always to be asked so; a soft one that does not come is a hard one after its time. */
+const isSoft = ({ soft, parameters }: PowerWork) => soft || parameters.power_off_mode === 'soft';
 
 const stateAfter = (driver: PowerDriver, wanted: PowerState): PowerState =>
   driver.schema.queryable ? wanted : 'unknown';

@@ -460,3 +460,48 @@ describe('machines by hand', () => {
     ]);
   });
 });
+
+describe('orders that are odd, or go wrong in part', () => {
+  test('testing_scripts=none leaves the tests out', async () => {
+    const { systemId } = await addMachine(dialect.deps, site, { hostname: 'untested' });
+    const order = { testing_scripts: 'none', skip_networking: '1' };
+    const answer = body(await admin.post(`machines/${systemId}/?op=commission`, order));
+    expect(answer).toMatchObject({ status_name: 'Commissioning', current_testing_result_id: null });
+  });
+
+  test('accept_all starts whoever can be started, whatever stands before', async () => {
+    const { db } = dialect.deps;
+    const made = [];
+    for (const hostname of ['first', 'unreachable', 'last']) {
+      made.push(await addMachine(dialect.deps, site, { hostname }));
+    }
+    await db.updateTable('machines').set({ power_type: '' }).where('hostname', '=', 'unreachable').execute();
+    const accepted = list(await admin.post('machines/?op=accept_all')).map(({ hostname }) => hostname);
+    expect(accepted).toEqual(expect.arrayContaining(['first', 'last']));
+    expect(accepted).not.toContain('unreachable');
+    const names = [];
+    for (const { systemId } of made) names.push(await statusName(admin, systemId));
+    expect(names).toEqual(['Commissioning', 'New', 'Commissioning']);
+  });
+
+  test('a machine whose order is refused is not made: the same order, mended, is taken', async () => {
+    const order = { mac_addresses: '52:54:00:0a:0b:0c', architecture: 'amd64', hostname: 'mended.maas' };
+    const refused = [
+      await admin.post('machines/', { ...order, commission: 'maybe' }),
+      await admin.post('machines/', { ...order, commissioning_scripts: 'nosuch' }),
+      await admin.post('machines/', { ...order, architecture: 'vax' }),
+      await admin.post('machines/', { ...order, hostname: 'mended.nowhere' }),
+    ];
+    expect(refused.map(({ status }) => status)).toEqual([400, 400, 400, 400]);
+    expect(body(refused[3] as Answer)).toEqual({ hostname: ['Nonexistant domain.'] });
+    const answer = await admin.post('machines/', { ...order, commission: 'false' });
+    expect([answer.status, body(answer)]).toMatchObject([200, { fqdn: 'mended.maas', architecture: 'amd64/generic' }]);
+  });
+
+  test('whoever has no power type cannot be switched off, and null says so', async () => {
+    const { systemId } = await addMachine(dialect.deps, site, { hostname: 'powerless' });
+    await dialect.deps.db.updateTable('machines').set({ power_type: '' }).where('system_id', '=', systemId).execute();
+    const answer = await admin.post(`machines/${systemId}/?op=power_off`);
+    expect([answer.status, answer.text]).toEqual([200, 'null']);
+  });
+});

@@ -125,6 +125,18 @@ describe('oversized', () => {
 });
 
 describe('malformed', () => {
+  test('a path that cannot be decoded, or is too long, is none of ours: each API says so in its shape', async () => {
+    const get = (path: string) => region.ask({ method: 'GET', path });
+    for (const path of ['/api/v1/machines/%ZZ', `/api/v1/machines/${'x'.repeat(600)}`]) {
+      const { status, text } = await get(path);
+      expect([status, Object.keys(JSON.parse(text))]).toEqual([404, ['code', 'message', 'field', 'fix']]);
+    }
+    expect(await get('/MAAS/api/2.0/machines/%ZZ/')).toMatchObject({
+      status: 404,
+      text: 'Unknown API endpoint: /MAAS/api/2.0/machines/%ZZ/.',
+    });
+  });
+
   /**
    * @fault Bytes that are no HTTP, or nearly HTTP, come to the region's port.
    * @sees 400 or another refusal of the 4xx kind, and a closed connection.

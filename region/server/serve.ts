@@ -19,6 +19,7 @@ import { identifyPeer } from '../racklink/peer.ts';
 import { registerRackLink } from '../racklink/register.ts';
 import { startChangeFeed } from '../store/changes.ts';
 import { databaseTrouble } from '../store/pg-error.ts';
+import { answerBadUrl } from './bad-url.ts';
 import type { ListenAddress } from './command-line.ts';
 import { registerHealth } from './health.ts';
 import { isLocalAdmin, type Listening, listen } from './listen.ts';
@@ -135,6 +136,7 @@ async function application(
     keepAliveTimeout: 65_000,
     requestTimeout: limits.requestMs,
     http: serverOptions(limits),
+    frameworkErrors: answerBadUrl,
     // Paths of the dialect are exact to the slash.
     routerOptions: { ignoreTrailingSlash: false, ignoreDuplicateSlashes: false, maxParamLength: 512 },
   });

@@ -73,7 +73,8 @@ export async function serveStream(
   // The first bytes at once, with the cursor: who is cut off before the first event can resume all the same.
   response.write(`retry: 1000\nid: ${lastEventId ?? hub.cursor()}\n: ingot\n\n`);
   if (lastEventId !== null) {
-    const missed = await hub.resume(principal, lastEventId);
+    // What cannot be read now is not waited for: the reader starts anew.
+    const missed = await hub.resume(principal, lastEventId).catch(() => null);
     if (missed === null) send([{ id: hub.cursor(), event: { event: 'reset', data: {} } }]);
     else if (missed.length > 0) send(missed);
   }

@@ -8,7 +8,7 @@ import { badRequest, conflict, forbidden, invalidField, missingParameter } from 
 import type { Json } from '../wire/json.ts';
 import { normaliseMac, splitWords } from '../wire/scalars.ts';
 import { allOf, textOf } from '../wire/values.ts';
-import { actorOf, commentOf, perform } from './command.ts';
+import { actorOf, applyOr404, callerOf, commentOf, perform } from './command.ts';
 import { filterMachines, idsWhere } from './filters.ts';
 import { listMachines } from './list.ts';
 import { may, type Permission } from './permissions.ts';
@@ -89,6 +89,17 @@ async function acceptAmong(call: UserCall, machines: readonly Named[]): Promise<
   );
 }
 
+/** The same, but whoever cannot be started now (its BMC is unknown, say) keeps nobody else from it. */
+async function acceptWhoCan(call: UserCall, machines: readonly Named[]): Promise<Reply> {
+  const accepted: number[] = [];
+  for (const { id, system_id } of machines) {
+    const command = { type: 'accept', actor: actorOf(call) } as const;
+    const applied = await applyOr404(() => call.deps.door.apply(system_id, command, callerOf(call)));
+    if (applied.ok) accepted.push(id);
+  }
+  return await listMachines(call.deps, accepted);
+}
+
 export async function accept(call: UserCall): Promise<Reply> {
   return await acceptAmong(call, await namedMachines(call, 'machines', 'admin', 'accept'));
 }
@@ -103,7 +114,7 @@ export async function acceptAll(call: UserCall): Promise<Reply> {
     .where('locked', '=', false)
     .orderBy('id')
     .execute();
-  return await acceptAmong(call, machines);
+  return await acceptWhoCan(call, machines);
 }
 
 /** Power parameters with their secrets, by system id. */

@@ -67,6 +67,9 @@ function parameterDocument(text: string): Record<string, string> {
   return Object.fromEntries(Object.entries(document).map(([key, value]) => [key, value === null ? '' : String(value)]));
 }
 
+/** Debian's names of the architectures that servers have. */
+const ARCHITECTURES = ['amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
+
 /** `arch/subarch`: a bare architecture gets `/generic`, or the subarchitecture given beside it. */
 function architectureOf(values: Values): string | undefined {
   const text = textOf(values, 'architecture');
@@ -76,8 +79,10 @@ function architectureOf(values: Values): string | undefined {
     throw invalidField('subarchitecture', 'Subarchitecture cannot be specified twice.');
   }
   const whole = text.includes('/') ? text : `${text}/${subarchitecture ?? 'generic'}`;
-  if (!/^[a-z0-9_]+\/[a-z0-9_.-]+$/i.test(whole)) {
-    throw invalidField('architecture', `'${whole}' is not a valid architecture.`);
+  const [architecture = '', subarch = ''] = whole.split('/', 2);
+  if (!ARCHITECTURES.includes(architecture) || !/^[a-z0-9_.-]+$/i.test(subarch) || /^(hwe|ga)-/.test(subarch)) {
+    const known = ARCHITECTURES.map((name) => `'${name}/generic'`).join(', ');
+    throw invalidField('architecture', `'${whole}' is not a valid architecture. It should be one of: ${known}.`);
   }
   return whole;
 }
@@ -100,6 +105,22 @@ async function referenceOf(
   throw invalidField(field, 'Select a valid choice. That choice is not one of the available choices.');
 }
 
+/** A name with dots: what follows the first one is a domain that exists (lifecycle §1). */
+async function namedIn(
+  db: Kysely<Tables>,
+  text: string | undefined,
+): Promise<{ hostname: string | undefined; domainId: number | undefined }> {
+  const dot = text?.indexOf('.') ?? -1;
+  if (text === undefined || dot < 0) return { hostname: text, domainId: undefined };
+  const domain = await db
+    .selectFrom('domains')
+    .select('id')
+    .where('name', '=', text.slice(dot + 1))
+    .executeTakeFirst();
+  if (domain === undefined) throw invalidField('hostname', 'Nonexistant domain.');
+  return { hostname: text.slice(0, dot), domainId: domain.id };
+}
+
 /** What create and update have in common. */
 async function sharedFields(call: UserCall): Promise<MachineChange> {
   const { values } = call;
@@ -108,11 +129,12 @@ async function sharedFields(call: UserCall): Promise<MachineChange> {
   if (minHweKernel !== undefined && minHweKernel !== '' && !/^(hwe|ga)-/.test(minHweKernel)) {
     throw invalidField('min_hwe_kernel', 'Invalid kernel: it begins with hwe- or ga-.');
   }
+  const { hostname, domainId } = await namedIn(db, textOf(values, 'hostname'));
   return {
-    hostname: textOf(values, 'hostname'),
+    hostname,
     architecture: architectureOf(values),
     description: lastOf(values, 'description'),
-    domainId: await referenceOf(db, values, 'domain'),
+    domainId: domainId ?? (await referenceOf(db, values, 'domain')),
     zoneId: await referenceOf(db, values, 'zone'),
     poolId: await referenceOf(db, values, 'pool'),
     cpuCount: formInteger(values, 'cpu_count', { min: 0 }),
@@ -139,6 +161,8 @@ export async function createByForm(call: UserCall): Promise<Reply> {
   if (macs.length === 0 && !isIpmi) errors.add('mac_addresses', REQUIRED);
   if (textOf(values, 'architecture') === undefined && !isIpmi) errors.add('architecture', REQUIRED);
   errors.throwIfAny();
+  const commissions = call.user.admin && strictBoolean(values, 'commission', true);
+  const command = commissions ? commissionCommand(call) : null;
   const { architecture, ...shared } = await sharedFields(call);
   // A plain user adds a machine, but where it stands is for administrators to say.
   const placed = call.user.admin ? shared : { ...shared, zoneId: undefined, poolId: undefined };
@@ -149,9 +173,7 @@ export async function createByForm(call: UserCall): Promise<Reply> {
     macAddresses: architecture === undefined ? [] : macs.map((mac) => normaliseMac(mac) ?? mac),
     power: powerOf(values, { type: '', parameters: {} }),
   });
-  if (call.user.admin && strictBoolean(values, 'commission', true)) {
-    await deps.door.apply(created.systemId, commissionCommand(call), callerOf(call));
-  }
+  if (command !== null) await deps.door.apply(created.systemId, command, callerOf(call));
   return await oneMachine(deps, created.id);
 }
 

@@ -143,7 +143,7 @@ export async function powerOff(call: UserCall): Promise<Reply> {
   const machine = await findMachine(call.deps.db, call.user, call.path.system_id ?? '', 'edit');
   const mode = textOf(call.values, 'stop_mode') ?? 'hard';
   if (mode !== 'hard' && mode !== 'soft') throw badRequest('Invalid stop_mode: Value must be one of: hard; soft');
-  if (machine.power_type === 'manual') return json(null);
+  if (machine.power_type === 'manual' || machine.power_type === '') return json(null);
   const command: Command = { type: 'power-off', actor: actorOf(call), soft: mode === 'soft', comment: commentOf(call) };
   await perform(call, machine.system_id, command);
   return await oneMachine(call.deps, machine.id);

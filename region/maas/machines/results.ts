@@ -1,4 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
+import { BUILTIN_SCRIPTS } from '../../lifecycle/builtin-scripts.ts';
 import type { ScriptResultsTable, ScriptSetsTable, Tables } from '../../store/schema.ts';
 import { durationText, rfc2822 } from '../dates.ts';
 import { API_PREFIX } from '../describe.ts';
@@ -14,7 +15,7 @@ export const RESULT_TYPES = ['Commissioning', 'Installation', 'Testing', 'Releas
 /** Which results of a set are wanted; null = all. */
 export interface ResultFilter {
   hardwareType: number | null;
-  /** Names or ids. */
+  /** Names, ids, or tags of scripts. */
   names: readonly string[] | null;
   withOutput: boolean;
 }
@@ -61,9 +62,12 @@ export async function loadResults(
   if (filter.hardwareType !== null) query = query.where('r.hardware_type', '=', filter.hardwareType);
   const { names } = filter;
   if (names !== null) {
+    const tagged = BUILTIN_SCRIPTS.filter(({ tags }) => tags.some((tag) => names.includes(tag))).map(
+      ({ name }) => name,
+    );
     const ids = names.filter((name) => /^\d{1,9}$/.test(name)).map(Number);
     query = query.where((eb) =>
-      eb.or([eb('r.name', 'in', [...names]), ...(ids.length > 0 ? [eb('r.id', 'in', ids)] : [])]),
+      eb.or([eb('r.name', 'in', [...names, ...tagged]), ...(ids.length > 0 ? [eb('r.id', 'in', ids)] : [])]),
     );
   }
   return await query.execute();
@@ -104,7 +108,7 @@ function resultObject(row: ResultRow, withOutput: boolean): Json {
     starttime: epoch(row.started),
     endtime: epoch(row.ended),
     estimated_runtime: row.timeout_seconds > 0 ? durationText(row.timeout_seconds) : 'Unknown',
-    parameters: {},
+    parameters: shownParameters(row.parameters),
     script_id: null,
     script_revision_id: null,
     suppressed: row.suppressed,
@@ -117,6 +121,15 @@ function resultObject(row: ResultRow, withOutput: boolean): Json {
         }
       : {}),
   };
+}
+
+const HIDDEN = 'REDACTED';
+
+/** As they were given to the script, passwords hidden. */
+function shownParameters(stored: unknown): Json {
+  if (typeof stored !== 'object' || stored === null) return {};
+  const shown = Object.entries(stored).map(([name, value]) => [name, /password|secret/i.test(name) ? HIDDEN : value]);
+  return Object.fromEntries(shown);
 }
 
 const dateOrNull = (date: Date | null): string | null => (date === null ? null : rfc2822(date));

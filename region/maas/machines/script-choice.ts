@@ -4,7 +4,7 @@ import { lastOf, namesOf, type Values } from '../wire/values.ts';
 
 /**
  * One comma-separated value of script names and tags; when the key is repeated only the last counts (conventions §6).
- * Undefined when absent, so that the defaults apply; `none` gives an empty list where it is allowed. 400 otherwise.
+ * Undefined when absent, so that the defaults apply; `none` stays that word where it is allowed. 400 otherwise.
  */
 export function scriptNames(
   values: Values,
@@ -14,7 +14,7 @@ export function scriptNames(
 ): string[] | undefined {
   const text = lastOf(values, field)?.trim();
   if (text === undefined || text === '') return undefined;
-  if (text === 'none' && noneAllowed) return [];
+  if (text === 'none' && noneAllowed) return [text];
   const wanted = text.split(',').map((word) => word.trim());
   const chosen = new Set<string>();
   for (const word of wanted.filter((name) => name !== '')) {
