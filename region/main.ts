@@ -8,6 +8,7 @@ import { createUser, findUser } from './accounts/users.ts';
 import { parseCommandLine, type RegionCommand, USAGE, UsageError } from './server/command-line.ts';
 import { claimSocket } from './server/listen.ts';
 import { closeState, openState } from './server/open-state.ts';
+import { RestoreRefused, restoreDump } from './server/restore.ts';
 import { serveRegion } from './server/serve.ts';
 import { watchCluster } from './server/watch-cluster.ts';
 import { Problem } from './store/problem.ts';
@@ -73,8 +74,10 @@ function stateOptions(command: RegionCommand, log: Logger) {
 }
 
 async function runOnce(command: Exclude<RegionCommand, { command: 'serve' }>, log: Logger): Promise<void> {
-  const state = await openState(stateOptions(command, log));
+  const options = stateOptions(command, log);
+  const state = await openState(options);
   try {
+    if (command.command === 'restore') await restoreDump(state, command.file, options);
     if (command.command === 'createadmin') {
       const { username, email } = command;
       const password = command.password === '-' ? (await text(process.stdin)).replace(/\r?\n$/, '') : command.password;
@@ -107,7 +110,7 @@ async function main(): Promise<void> {
 main().then(
   () => process.exit(0),
   (error: unknown) => {
-    const isInput = error instanceof UsageError || error instanceof Problem;
+    const isInput = [UsageError, Problem, RestoreRefused].some((kind) => error instanceof kind);
     process.stderr.write(`region: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(isInput ? 2 : 1);
   },

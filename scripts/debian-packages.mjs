@@ -2,6 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 
 const PACKAGES = [
   // machines, their firmware and their BMCs
@@ -24,6 +25,8 @@ const BENCH_PACKAGES = ['tftpd-hpa', 'libpcre2-8-0', 'nginx-light', 'zstd', 'fre
 const UNITS = ['kea-dhcp4-server.service', 'openipmi.service', 'dnsmasq.service', 'tftpd-hpa.service', 'nginx.service'];
 
 const POLICY = '/usr/sbin/policy-rc.d';
+/** By this line a later start knows our own file from one that somebody wrote. */
+const OURS = '# ingot: nothing is started while its packages are installed';
 const POLICY_SAVED = '/usr/sbin/policy-rc.d.before-ingot';
 const CREATE_CLUSTER = '/etc/postgresql-common/createcluster.conf';
 const CREATE_CLUSTER_SAVED = '/etc/postgresql-common/createcluster.conf.before-ingot';
@@ -71,7 +74,7 @@ async function postgresPackage() {
 }
 
 /** apt-get with its progress on descriptor 3: "dlstatus:…:PERCENT:TEXT" while fetching, "pmstatus:…" while installing. */
-function aptInstall(packages, report) {
+function aptInstall(packages, report, running) {
   return new Promise((resolve, reject) => {
     const child = spawn(
       'apt-get',
@@ -88,6 +91,7 @@ function aptInstall(packages, report) {
       ],
       { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } },
     );
+    running.child = child;
     let tail = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (data) => {
@@ -110,32 +114,69 @@ function aptInstall(packages, report) {
   });
 }
 
+async function update(report) {
+  report('apt-get update', 0);
+  await output('apt-get', ['update', '--quiet']);
+}
+
 async function putBack(file, saved) {
   if (existsSync(saved)) await rename(saved, file);
 }
 
-/** Installs with starting forbidden; every file it changes for that is as before afterwards, also after a crash. */
-export async function installPackages(packages, report) {
+/** What an installation that was killed left of its changes to this host. Needs root. */
+export async function undoLeftovers() {
+  const policy = await readFile(POLICY, 'utf8').catch(() => '');
+  if (policy.includes(OURS)) await rm(POLICY, { force: true });
   await putBack(POLICY, POLICY_SAVED);
   await putBack(CREATE_CLUSTER, CREATE_CLUSTER_SAVED);
+}
+
+/**
+ * Installs with starting forbidden; every file it changes for that is as before afterwards, also when it is interrupted: apt is
+ * waited for, then this process ends. A kill -9 is mended by the next start (undoLeftovers).
+ */
+export async function installPackages(packages, report) {
+  const running = { child: null, signal: null };
+  const stop = (signal) => {
+    running.signal = signal;
+    running.child?.kill('SIGINT');
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, stop);
+  try {
+    await install(packages, report, running);
+  } catch (error) {
+    if (running.signal === null) throw error;
+  } finally {
+    for (const signal of signals) process.off(signal, stop);
+  }
+  if (running.signal !== null) process.exit(128 + os.constants.signals[running.signal]);
+}
+
+async function install(packages, report, running) {
+  await undoLeftovers();
   const before = new Set((await Promise.all(UNITS.map(unitExists))).flatMap((there, i) => (there ? [UNITS[i]] : [])));
   const hadPolicy = existsSync(POLICY);
   if (hadPolicy) await rename(POLICY, POLICY_SAVED);
-  await writeFile(POLICY, '#!/bin/sh\nexit 101\n');
+  await writeFile(POLICY, `#!/bin/sh\n${OURS}\nexit 101\n`);
   await chmod(POLICY, 0o755);
   try {
-    if ((await readdir('/var/lib/apt/lists').catch(() => [])).length < 3) {
-      report('apt-get update', 0);
-      await output('apt-get', ['update', '--quiet']);
-    }
+    if ((await readdir('/var/lib/apt/lists').catch(() => [])).length < 3) await update(report);
+    // Lists of some age name versions that the archive has no more.
+    const installed = (names) =>
+      aptInstall(names, report, running).catch(async (error) => {
+        if (running.signal !== null) throw error;
+        await update(report);
+        await aptInstall(names, report, running);
+      });
     if (packages.some((name) => name.startsWith('postgresql'))) {
       // Its file has to be there before the server's, which reads it to decide about a cluster nobody asked for.
-      await aptInstall(['postgresql-common'], report);
+      await installed(['postgresql-common']);
       const text = await readFile(CREATE_CLUSTER, 'utf8');
       await writeFile(CREATE_CLUSTER_SAVED, text);
       await writeFile(CREATE_CLUSTER, `${text}\ncreate_main_cluster = false\n`);
     }
-    await aptInstall(packages, report);
+    await installed(packages);
     for (const unit of UNITS) {
       if (!before.has(unit) && (await unitExists(unit))) await disable(unit);
     }

@@ -4,6 +4,7 @@ import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { bootstrap, bootstrapWithoutRoot, cacheFolder, ensureNode, HostError, root } from './bootstrap.mjs';
 
 const WIDTH = 24;
@@ -36,11 +37,24 @@ async function clearLeftovers(say) {
   if (said.startsWith('removed')) say('cleaning up after a demo that did not end', said);
 }
 
-async function main() {
-  await ensureNode();
+/** As lab.mjs reads them, before anything is installed for them. */
+function readArguments() {
   const args = process.argv.slice(2);
-  const at = args.indexOf('--port');
-  const port = at >= 0 ? Number(args[at + 1]) : 5240;
+  const flag = { type: 'boolean' };
+  let values;
+  try {
+    ({ values } = parseArgs({ args, options: { once: flag, json: flag, port: { type: 'string', default: '5240' } } }));
+  } catch (error) {
+    throw new HostError(`${error.message.split('\n')[0]} (npm run demo -- [--once] [--json] [--port N])`);
+  }
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new HostError('--port is a number below 65536');
+  return { args, port };
+}
+
+async function main() {
+  const { args, port } = readArguments();
+  await ensureNode();
   const started = performance.now();
   const line = progress();
   const isRoot = process.getuid() === 0;

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext, GlobalOptions } from '../context.ts';
 import type { UpOptions } from '../supervise/up.ts';
@@ -43,6 +44,15 @@ export function hostCommands(program: Command, context: CliContext, run: Run): v
         const { runBeside } = await import('../run-beside.ts');
         const options = all<GlobalOptions & { database?: string }>(command);
         return runBeside(context, options, 'region', ['init'], { database: options.database });
+      }),
+    );
+  program
+    .command('restore <dump>')
+    .description('put a dump of pg_dump --format=custom into a new state directory, then end')
+    .action(
+      run(async (dump: string, _: unknown, command: Command) => {
+        const { runBeside } = await import('../run-beside.ts');
+        return runBeside(context, all<GlobalOptions>(command), 'region', ['restore', '--file', path.resolve(dump)], {});
       }),
     );
   program

@@ -33,18 +33,7 @@ export async function ssh(context: CliContext, options: SshOptions, name: string
 /** Pure but for looking whether the configuration exists. */
 function sshArguments(machine: MachineView, options: SshOptions, config: string, command: string[]): string[] {
   const identity = options.identity === undefined ? [] : ['-i', options.identity];
-  if (existsSync(config)) {
-    const user = options.user === undefined ? [] : ['-l', options.user];
-    return ['-F', config, ...identity, ...user, machine.hostname, ...command];
-  }
   const address = machine.addresses[0];
-  if (address === undefined) {
-    throw new CliFailure(`${machine.hostname} has no known address`, {
-      exitCode: EXIT.failed,
-      fix: `look at its network: ingot machine ${machine.hostname}`,
-    });
-  }
-  const user = options.user ?? LOGINS[machine.osystem] ?? 'debian';
   // A machine that was deployed anew has a new host key: the address is no name to pin a key to.
   const hostKey = [
     '-o',
@@ -52,6 +41,19 @@ function sshArguments(machine: MachineView, options: SshOptions, config: string,
     '-o',
     'StrictHostKeyChecking=accept-new',
   ];
+  if (existsSync(config)) {
+    const user = options.user === undefined ? [] : ['-l', options.user];
+    // What is known by now goes before what the file says: a machine that was deployed again may have another address.
+    const hostName = address === undefined ? [] : ['-o', `HostName=${address}`];
+    return ['-F', config, ...hostName, ...hostKey, ...identity, ...user, machine.hostname, ...command];
+  }
+  if (address === undefined) {
+    throw new CliFailure(`${machine.hostname} has no known address`, {
+      exitCode: EXIT.failed,
+      fix: `look at its network: ingot machine ${machine.hostname}`,
+    });
+  }
+  const user = options.user ?? LOGINS[machine.osystem] ?? 'debian';
   return [...hostKey, ...identity, '-l', user, address, ...command];
 }
 

@@ -110,9 +110,10 @@ async function play(
   const players = lab.machines.map((spec, index) => {
     const row = rows[index];
     if (!row) throw new Error('as many rows as machines');
-    return playMachine(story, spec, row, options.once, screen).catch((error: unknown) => {
+    return playMachine(story, spec, row, options.once, screen).catch(async (cause: unknown) => {
       row.doing = 'failed';
       row.since = Date.now();
+      const error = row.machine ? await job.withTimeline(story, row.machine, cause) : cause;
       screen.say(`\n${row.name}: ${error instanceof Error ? error.message : String(error)}\n`);
       throw error;
     });

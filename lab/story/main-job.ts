@@ -213,10 +213,19 @@ export async function reach(
       500,
     );
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new Error(`${message}\n${await explainAttempt(story, machine)}`);
+    throw await withTimeline(story, machine, error);
   }
 }
+
+/** The error with what the machine's newest attempt says; as it is when it says that already. */
+export async function withTimeline(story: Story, machine: Named, error: unknown): Promise<Error> {
+  if (error instanceof WithTimeline) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const told = await explainAttempt(story, machine);
+  return new WithTimeline(`${message}\n${told}`);
+}
+
+class WithTimeline extends Error {}
 
 async function explainAttempt(story: Story, machine: Named): Promise<string> {
   try {

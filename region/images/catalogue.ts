@@ -129,11 +129,26 @@ export async function registerImage(
 /** Statuses in which a machine runs, or is about to run, the image that its row names. */
 const USING = ['DEPLOYING', 'DEPLOYED', 'RESCUE_MODE', 'ENTERING_RESCUE_MODE', 'EXITING_RESCUE_MODE', 'TESTING'];
 
+/** Machines that are at work in an ephemeral system now, or rescued by one; they may boot it again. */
+async function bootingFrom(db: Db, { arch }: Pick<Selectable<ImagesTable>, 'arch'>): Promise<number> {
+  const { n } = await db
+    .selectFrom('machines as m')
+    .leftJoin('attempts as a', 'a.id', 'm.attempt_id')
+    .select((eb) => eb.fn.countAll<number>().as('n'))
+    .where('m.boot_target', '=', 'ephemeral')
+    .where((eb) =>
+      eb.or([eb.and([eb('a.id', 'is not', null), eb('a.ended', 'is', null)]), eb('m.status', '=', 'RESCUE_MODE')]),
+    )
+    .where(sql<boolean>`m.architecture = '' OR split_part(m.architecture, '/', 1) = ${arch}`)
+    .executeTakeFirstOrThrow();
+  return Number(n);
+}
+
 async function users(
   db: Db,
   image: Pick<Selectable<ImagesTable>, 'purpose' | 'os' | 'release' | 'arch'>,
 ): Promise<number> {
-  if (image.purpose !== 'deploy') return 0;
+  if (image.purpose !== 'deploy') return bootingFrom(db, image);
   const { n } = await db
     .selectFrom('machines')
     .select((eb) => eb.fn.countAll<number>().as('n'))

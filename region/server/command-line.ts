@@ -24,14 +24,16 @@ export type RegionCommand = Shared &
       }
     | { command: 'migrate' }
     | { command: 'init' }
+    | { command: 'restore'; file: string }
     | { command: 'createadmin'; username: string; password: string; email: string }
     | { command: 'apikey'; username: string; generate: boolean }
   );
 
-export const USAGE = `region [serve|migrate|init|createadmin|apikey] [options]
+export const USAGE = `region [serve|migrate|init|restore|createadmin|apikey] [options]
 
   serve          serve the APIs, the web UI, racks and machines (the default)
   init           make the private cluster, the schema and the key, then end
+  restore        --file DUMP   put a dump of pg_dump --format=custom into a new state directory, then end
   migrate        bring the schema up to date, then end
   createadmin    --username NAME --password PASSWORD|- [--email ADDRESS]   "-" reads it from standard input
   apikey         --username NAME [--generate]      print the user's API key
@@ -61,6 +63,7 @@ const OPTIONS = {
   'rack-name': { type: 'string', multiple: true },
   database: { type: 'string' },
   'log-level': { type: 'string', default: 'info' },
+  file: { type: 'string' },
   username: { type: 'string' },
   password: { type: 'string' },
   email: { type: 'string', default: '' },
@@ -96,7 +99,7 @@ export function parseCommandLine(argv: readonly string[], databaseUrl: string | 
     throw new UsageError(`--log-level is trace, debug, info, warn or error, not ${logLevel}`);
   }
   const shared = { stateDir: values.state, databaseUrl: values.database ?? (databaseUrl || null), logLevel };
-  const required = (name: 'username' | 'password'): string => {
+  const required = (name: 'username' | 'password' | 'file'): string => {
     const value = values[name];
     if (value === undefined || value === '') throw new UsageError(`${command} needs --${name}`);
     return value;
@@ -107,6 +110,8 @@ export function parseCommandLine(argv: readonly string[], databaseUrl: string | 
     case 'migrate':
     case 'init':
       return { ...shared, command };
+    case 'restore':
+      return { ...shared, command, file: required('file') };
     case 'createadmin':
       return {
         ...shared,
@@ -118,6 +123,6 @@ export function parseCommandLine(argv: readonly string[], databaseUrl: string | 
     case 'apikey':
       return { ...shared, command, username: required('username'), generate: values.generate };
     default:
-      throw new UsageError(`there is no "${command}"; there are serve, migrate, init, createadmin and apikey`);
+      throw new UsageError(`there is no "${command}"; there are serve, migrate, init, restore, createadmin and apikey`);
   }
 }

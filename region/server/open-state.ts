@@ -66,7 +66,8 @@ export async function openState(options: StateOptions): Promise<OpenState> {
   }
 }
 
-async function bringUp(address: DatabaseAddress, options: StateOptions, isPrivate: boolean): Promise<void> {
+/** Migrates the private cluster, and a database of the user's own where that is wanted; else says what it lacks. */
+export async function bringUp(address: DatabaseAddress, options: StateOptions, isPrivate: boolean): Promise<void> {
   if (!isPrivate && !options.migrateOwn) {
     const missing = await missingMigrations(address, options.migrations);
     if (missing < 0) throw new Error('the database is newer than this program: start the newer Ingot that made it');
