@@ -54,7 +54,7 @@ export function machineCommands(program: Command, context: CliContext, run: Run)
       .option('--skip-bmc-config', 'leave the BMC as it is')
       .option('--skip-networking', 'keep the network configuration')
       .option('--skip-storage', 'keep the storage layout')
-      .option('--commissioning-scripts <name...>', 'instead of the usual ones')
+      .option('--commissioning-scripts <name...>', 'further ones; the built-in ones always run')
       .option('--testing-scripts <name...>', 'instead of the usual ones'),
     'commission',
   );

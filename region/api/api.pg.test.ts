@@ -181,6 +181,11 @@ describe('what is done', () => {
       'input.unknown_key',
     ]);
     expect(problem(await call('admin', 'POST', '/machines/free/actions/fly'))).toEqual([400, 'input.invalid']);
+    // A test of nothing would pass.
+    for (const field of ['testingScripts', 'commissioningScripts']) {
+      const odd = await call('admin', 'POST', '/machines/free/actions/commission', { [field]: ['smartctl-shrot'] });
+      expect([...problem(odd), odd.json().field]).toEqual([400, 'input.invalid', field]);
+    }
     expect(problem(await call('admin', 'POST', '/machines/free/actions/lock', { erase: true }))).toEqual([
       400,
       'input.unknown_key',

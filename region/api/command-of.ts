@@ -1,5 +1,6 @@
 import type { Action, ActionRequest } from '@ingot/contract/native.ts';
 import type { Actor, Command } from '@ingot/core/machine/model.ts';
+import { scriptNamesOf, unknownScript } from '../lifecycle/builtin-scripts.ts';
 import { failureFor } from './failure.ts';
 
 /** Which keys of the request an action reads; any other one is refused rather than ignored. */
@@ -32,7 +33,10 @@ export function commandOf(action: Exclude<Action, 'deploy'>, request: ActionRequ
         skipBmcConfig: request.skipBmcConfig,
         skipNetworking: request.skipNetworking,
         skipStorage: request.skipStorage,
-        scripts: { commissioning: request.commissioningScripts, testing: request.testingScripts },
+        scripts: {
+          commissioning: known('commissioning', request, 'commissioningScripts'),
+          testing: known('testing', request, 'testingScripts'),
+        },
       };
     case 'test':
       return {
@@ -40,7 +44,7 @@ export function commandOf(action: Exclude<Action, 'deploy'>, request: ActionRequ
         actor,
         comment,
         enableSsh: request.enableSsh,
-        scripts: { testing: request.testingScripts },
+        scripts: { testing: known('testing', request, 'testingScripts') },
       };
     case 'release':
       return {
@@ -59,6 +63,24 @@ export function commandOf(action: Exclude<Action, 'deploy'>, request: ActionRequ
     default:
       return { type: action, actor, comment };
   }
+}
+
+/** The words as they came; 400 for one that chooses nothing, for work that tests nothing passes. */
+function known(
+  kind: 'commissioning' | 'testing',
+  request: ActionRequest,
+  field: 'commissioningScripts' | 'testingScripts',
+): string[] | undefined {
+  const words = request[field];
+  const nothing = kind === 'testing' && words?.length === 1 && words[0] === 'none';
+  const odd = nothing ? null : unknownScript(kind, words ?? []);
+  if (odd === null) return words;
+  const fix = `There are: ${scriptNamesOf(kind).join(', ')}${kind === 'testing' ? '; or none' : ''}.`;
+  throw failureFor(
+    'input.invalid',
+    { what: `"${field}"`, why: `names ${odd}, which is no ${kind} script` },
+    { field, fix },
+  );
 }
 
 /** The bytes that cloud-init is to get. Throws 400 for what is not base64 although it says so. */

@@ -6,6 +6,7 @@ import { buildDeploy } from './deploy.ts';
 import type { DeployKernel } from './deploy-recipe.ts';
 import { buildEphemeral } from './ephemeral.ts';
 import type { BuildInput, BuildProgress, BuiltImage } from './progress.ts';
+import { sweepDead } from './sweep.ts';
 
 /**
  * `node dist/images-build.mjs --kind ephemeral|deploy --out DIR [--cache DIR] [--work DIR] [--agent FILE] [--mirror URL]
@@ -22,6 +23,7 @@ async function main(): Promise<number> {
     process.stderr.write('images are built as root (mmdebstrap makes device files and owners): use sudo\n');
     return 2;
   }
+  await sweepDead(options.work);
   let lastText = '';
   const build: BuildInput = {
     workDir: options.work,
