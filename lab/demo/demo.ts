@@ -12,6 +12,7 @@ import { type Ingot, startIngot } from '../story/ingot-processes.ts';
 import * as job from '../story/main-job.ts';
 import { type PhaseTime, phasesOf, sumOwn } from '../story/waterfall.ts';
 import { openScreen, type Screen } from './screen.ts';
+import { noteTypical, readTypical } from './typical.ts';
 import { bar, clock, paint, type Row } from './view.ts';
 
 export interface DemoOptions {
@@ -99,12 +100,14 @@ async function play(
   const story = await job.beginStory(lab, ingot, image, 'demo');
   await apiHands(ingot).addSshKey(story.publicKey);
 
+  const typical = await readTypical(options.cache);
   const rows: Row[] = lab.machines.map((spec) => ({
     name: spec.name,
     firmware: spec.firmware.toUpperCase(),
     doing: 'off',
     since: Date.now(),
     machine: null,
+    typical: typical[spec.firmware] ?? {},
   }));
   const machinesFrom = performance.now();
   const players = lab.machines.map((spec, index) => {
@@ -140,6 +143,7 @@ async function play(
     process.stdout.write(`${JSON.stringify({ ok, machines: reports, ownSeconds, totalSeconds })}\n`);
   }
   if (!ok) return 1;
+  await noteTypical(options.cache, reports);
   if (!options.once) {
     await invite(story, options.port, screen);
     stage.invited = true;

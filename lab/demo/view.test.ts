@@ -30,6 +30,7 @@ const row = (phases: PhaseView[]): Row => ({
   firmware: 'BIOS',
   doing: 'deploying',
   since: start,
+  typical: { 'deploy: step:files': 40 },
   // The view reads three fields of the machine; a whole one would hide which.
   machine: { hostname: 'calm-otter', statusName: 'Deploying', attempt: attempt(phases) } as MachineView,
 });
@@ -49,7 +50,14 @@ test('says per machine what runs since when, with a bar by bytes', () => {
 });
 
 test('a machine that is not known yet has one line, and no line is wider than the terminal', () => {
-  const unknown: Row = { name: 'birch', firmware: 'UEFI', doing: 'switched on', since: start, machine: null };
+  const unknown: Row = {
+    name: 'birch',
+    firmware: 'UEFI',
+    doing: 'switched on',
+    since: start,
+    machine: null,
+    typical: {},
+  };
   expect(paint([unknown], start + 3000, 40)).toEqual(['birch (UEFI)  not known to Ingot y… 0:03']);
 });
 

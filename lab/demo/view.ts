@@ -8,6 +8,8 @@ export interface Row {
   doing: string;
   since: number;
   machine: MachineView | null;
+  /** Seconds that phases took another time, by "kind: phase"; what Ingot says goes before it. */
+  typical: Record<string, number>;
 }
 
 const SHOWN_PHASES = 5;
@@ -18,7 +20,7 @@ export function paint(rows: Row[], nowMs: number, width: number): string[] {
   return rows
     .flatMap((row) => [
       headline(row, nowMs, width),
-      ...(row.machine?.attempt ? phaseLines(row.machine.attempt, nowMs, width) : []),
+      ...(row.machine?.attempt ? phaseLines(row.machine.attempt, row.typical, nowMs, width) : []),
     ])
     .map((line) => cut(line, width));
 }
@@ -32,29 +34,30 @@ function headline(row: Row, nowMs: number, width: number): string {
   return `${cut(`${row.name} (${row.firmware})  ${known}  ·  ${row.doing}`, width - elapsed.length - 1)} ${elapsed}`;
 }
 
-function phaseLines(attempt: AttemptView, nowMs: number, width: number): string[] {
+function phaseLines(attempt: AttemptView, known: Row['typical'], nowMs: number, width: number): string[] {
   // What a phase is called may take what its time and "of about 100" leave.
   const name = Math.max(8, Math.min(34, width - 30));
   return attempt.phases.slice(-SHOWN_PHASES).map((phase) => {
     const ended = phase.endedAt !== null;
     const seconds = ended ? phase.seconds : Math.max(0, (nowMs - Date.parse(phase.startedAt)) / 1000);
-    const typical = phase.typicalSeconds === null ? '' : ` of about ${Math.round(phase.typicalSeconds)}`;
+    const expected = phase.typicalSeconds ?? known[`${attempt.kind}: ${phase.name}`] ?? null;
+    const typical = expected === null ? '' : ` of about ${Math.round(expected)}`;
     const mark = ended ? '✓' : '▸';
     const time = `${seconds.toFixed(1).padStart(6)} s${ended ? '' : typical}`;
     const line = `  ${mark} ${cut(`${attempt.kind} ${phase.name}`, name).padEnd(name)} ${time}`;
-    const more = transfer(phase, seconds);
+    const more = transfer(phase, seconds, expected);
     // Half a bar says nothing.
     return line.length + more.length > width ? line : line + more;
   });
 }
 
 /** By bytes where they are known, else by the typical time; nothing when neither is. */
-function transfer(phase: PhaseView, seconds: number): string {
+function transfer(phase: PhaseView, seconds: number, expected: number | null): string {
   if (phase.endedAt !== null) return '';
   if (phase.bytesDone !== null && phase.bytesTotal) {
     return `  ${bar(phase.bytesDone / phase.bytesTotal)} ${megabytes(phase.bytesDone)}/${megabytes(phase.bytesTotal)} MB`;
   }
-  return phase.typicalSeconds ? `  ${bar(seconds / phase.typicalSeconds)}` : '';
+  return expected ? `  ${bar(seconds / expected)}` : '';
 }
 
 export function bar(fraction: number): string {

@@ -41,6 +41,7 @@ export async function runSimulatedDemo(options: SimulatedDemoOptions): Promise<n
         doing: 'off',
         since: Date.now(),
         machine: null,
+        typical: {},
       }),
     );
     const players = simulation.fleet.machines.map(async (machine, at) => {

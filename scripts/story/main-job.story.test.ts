@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { type Lab, startLab } from '@ingot/lab/data-centre.ts';
@@ -70,6 +70,16 @@ async function standsBeforeSilentRegion(name: string, from: number): Promise<voi
   });
 }
 
+/** Command lines of the machines of this lab that run. */
+async function runningQemu(): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  const disks = lab.machines.map(({ name }) => lab.diskImage(name));
+  return lines
+    .map((line) => line.replaceAll('\0', ' '))
+    .filter((line) => /^\S*qemu-system/.test(line) && disks.some((disk) => line.includes(disk)));
+}
+
 beforeAll(async () => {
   await clearLeftovers(checkout);
   ledger = await openLedger(checkout, { owned: true });
@@ -117,6 +127,13 @@ describe('a BIOS machine, by command line', () => {
     await hands.addSshKey(story.publicKey);
     machine = await enlist(story, specOf('amber'));
     expect((await ingot.api.machine(machine.systemId)).status).toBe('NEW');
+  });
+
+  test('is a machine like any other: nothing is handed to it past its firmware, its network card and its BMC', async () => {
+    const lines = await runningQemu();
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines)
+      expect(line).not.toMatch(/ -(kernel|initrd|append|virtfs|fsdev)\b|hostfwd|virtio-9p|virtiofs|vhost-user/);
   });
 
   /**

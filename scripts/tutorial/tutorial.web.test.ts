@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { MachineView } from '@ingot/contract/native.ts';
 import { type CommandResult, tryCommand } from '@ingot/lab/run/command.ts';
@@ -13,11 +15,17 @@ import { testedBlocks } from './command-blocks.ts';
 const blocks = testedBlocks(readFileSync(path.join(checkout, 'docs/tutorial.md'), 'utf8'));
 let site: SimulatedSite;
 let name = '';
+/** Has enlisted and nothing more. */
+let fresh = '';
+let programs = '';
 
 beforeAll(async () => {
   await ensureBuilt('region', 'ingot');
   site = await startSimulatedSite({ checkout, machines: 2, seed: 12 });
-  for (const machine of site.machines) {
+  // No simulated machine can be logged in to.
+  programs = await mkdtemp(path.join(os.tmpdir(), 'ingot-tutorial-'));
+  await writeFile(path.join(programs, 'ssh'), '#!/bin/sh\necho "ssh $*"\n', { mode: 0o755 });
+  for (const machine of [...site.machines]) {
     await machine.press('on');
     const { systemId, hostname } = await waitFor('enlistment', 20_000, () => site.find(machine), 50);
     const reach = (status: string) =>
@@ -28,14 +36,20 @@ beforeAll(async () => {
     await reach('DEPLOYED');
     name = hostname;
   }
+  const last = site.add();
+  await last.press('on');
+  fresh = (await waitFor('enlistment', 20_000, () => site.find(last), 50)).hostname;
+  await waitFor('it to go off', 20_000, async () => (last.isOn() ? undefined : true), 50);
 }, 240_000);
 afterAll(async () => {
   await site?.stop();
+  await rm(programs, { recursive: true, force: true });
 });
 
 /** Each line by itself, as it is typed; none may fail. */
 async function typed(text: string): Promise<string> {
-  const env = [`INGOT_STATE=${site.stateDir}`, `NAME=${name}`, 'NO_COLOR=1'];
+  const who = text.includes('commission "$NAME" --wait') ? fresh : name;
+  const env = [`INGOT_STATE=${site.stateDir}`, `NAME=${who}`, 'NO_COLOR=1', `PATH=${programs}:${process.env.PATH}`];
   let printed = '';
   for (const line of text.split('\n').filter((one) => one.trim() !== '')) {
     const script = `cd ${JSON.stringify(checkout)} && ${line}`;
@@ -72,13 +86,21 @@ const EXPECTED: { has: string; shows: (printed: string) => void }[] = [
     shows: (printed) => {
       const machines = z.array(MachineView).parse(JSON.parse(printed));
       expect(machines.map(({ hostname }) => hostname)).toContain(name);
-      expect(machines).toHaveLength(2);
+      expect(machines).toHaveLength(3);
     },
   },
 ];
 
+EXPECTED.push({
+  has: 'release "$NAME" --erase --wait',
+  shows: (printed) => {
+    expect(printed).toContain(fresh);
+    expect(printed).toMatch(/^ssh .*debian/m);
+  },
+});
+
 test('the tutorial has command blocks to test, and every expectation has its block', () => {
-  expect(blocks.length).toBeGreaterThanOrEqual(4);
+  expect(blocks.length).toBeGreaterThanOrEqual(5);
   expect(EXPECTED.filter(({ has }) => !blocks.some(({ text }) => text.includes(has)))).toEqual([]);
 });
 
