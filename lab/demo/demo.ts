@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startLab } from '../data-centre.ts';
 import type { MachineSpec } from '../machine/spec.ts';
+import { stayUntil } from '../run/interruption.ts';
 import { clearLeftovers, type Ledger, openLedger } from '../run/ledger.ts';
 import { apiHands } from '../story/hands.ts';
 import { provideImages } from '../story/images.ts';
@@ -147,7 +148,7 @@ async function play(
   if (!options.once) {
     await invite(story, options.port, screen);
     stage.invited = true;
-    await options.interrupted;
+    await stayUntil(options.interrupted);
   }
   return 0;
 }

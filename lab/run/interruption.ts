@@ -4,3 +4,12 @@ export function interruption(): Promise<void> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
   });
 }
+
+const DAY_MS = 86_400_000;
+
+/** Stays for as long as nobody interrupts: a signal that may come keeps no process from ending. */
+export async function stayUntil(interrupted: Promise<void>): Promise<void> {
+  const alive = setInterval(() => undefined, DAY_MS);
+  await interrupted;
+  clearInterval(alive);
+}
