@@ -30,7 +30,7 @@ const row = (phases: PhaseView[]): Row => ({
   firmware: 'BIOS',
   doing: 'deploying',
   since: start,
-  typical: { 'deploy: step:files': 40 },
+  typical: { 'deploy: step:files': [40], 'deploy: agent': [8, 0.1] },
   // The view reads three fields of the machine; a whole one would hide which.
   machine: { hostname: 'calm-otter', statusName: 'Deploying', attempt: attempt(phases) } as MachineView,
 });
@@ -68,5 +68,15 @@ test('sixty columns keep what moves: the elapsed and the typical time; a bar tha
   expect(paint(rows, start + 65_000, 60)).toEqual([
     'amber (BIOS)  calm-otter is Deploying  ·  deploying 1:05',
     '  ▸ deploy step:image                65.0 s of about 28',
+  ]);
+});
+
+test('a phase that comes twice is compared with the time of its turn', () => {
+  const ended = phase({ name: 'agent', endedAt: new Date(start + 9000).toISOString(), seconds: 9 });
+  const lines = (phases: PhaseView[]) => paint([row(phases)], start + 2000, 60).slice(1);
+  expect(lines([phase({ name: 'agent' })])).toEqual(['  ▸ deploy agent                      2.0 s of about 8']);
+  expect(lines([ended, phase({ name: 'agent' })])).toEqual([
+    '  ✓ deploy agent                      9.0 s',
+    '  ▸ deploy agent                      2.0 s of about 1',
   ]);
 });

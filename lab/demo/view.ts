@@ -8,8 +8,8 @@ export interface Row {
   doing: string;
   since: number;
   machine: MachineView | null;
-  /** Seconds that phases took another time, by "kind: phase"; what Ingot says goes before it. */
-  typical: Record<string, number>;
+  /** Seconds that phases took another time, by "kind: phase" and turn; what Ingot says goes before it. */
+  typical: Record<string, number[]>;
 }
 
 const SHOWN_PHASES = 5;
@@ -37,11 +37,13 @@ function headline(row: Row, nowMs: number, width: number): string {
 function phaseLines(attempt: AttemptView, known: Row['typical'], nowMs: number, width: number): string[] {
   // What a phase is called may take what its time and "of about 100" leave.
   const name = Math.max(8, Math.min(34, width - 30));
-  return attempt.phases.slice(-SHOWN_PHASES).map((phase) => {
+  const from = Math.max(0, attempt.phases.length - SHOWN_PHASES);
+  return attempt.phases.slice(from).map((phase, index) => {
+    const turn = attempt.phases.slice(0, from + index).filter((earlier) => earlier.name === phase.name).length;
     const ended = phase.endedAt !== null;
     const seconds = ended ? phase.seconds : Math.max(0, (nowMs - Date.parse(phase.startedAt)) / 1000);
-    const expected = phase.typicalSeconds ?? known[`${attempt.kind}: ${phase.name}`] ?? null;
-    const typical = expected === null ? '' : ` of about ${Math.round(expected)}`;
+    const expected = phase.typicalSeconds ?? known[`${attempt.kind}: ${phase.name}`]?.[turn] ?? null;
+    const typical = expected === null ? '' : ` of about ${Math.max(1, Math.round(expected))}`;
     const mark = ended ? '✓' : '▸';
     const time = `${seconds.toFixed(1).padStart(6)} s${ended ? '' : typical}`;
     const line = `  ${mark} ${cut(`${attempt.kind} ${phase.name}`, name).padEnd(name)} ${time}`;

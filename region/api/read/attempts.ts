@@ -88,6 +88,7 @@ export async function evidenceOf(
 /** As the API shows it; what still runs, runs until `now`. */
 export function attemptView(row: AttemptRow, times: Typical, now: number): AttemptView {
   const deadline = isoOf(row.deadline);
+  const phases = row.phases ?? [];
   return {
     id: row.id,
     kind: row.kind,
@@ -96,7 +97,7 @@ export function attemptView(row: AttemptRow, times: Typical, now: number): Attem
     endedAt: isoOf(row.ended),
     outcome: outcomeOf(row.outcome),
     failure: row.failure === null ? null : FailureView.nullable().catch(null).parse(row.failure),
-    phases: (row.phases ?? []).map((phase): PhaseView => {
+    phases: phases.map((phase, index): PhaseView => {
       const started = Date.parse(phase.started);
       const ended = phase.ended === null ? null : Date.parse(phase.ended);
       return {
@@ -104,7 +105,7 @@ export function attemptView(row: AttemptRow, times: Typical, now: number): Attem
         startedAt: new Date(started).toISOString(),
         endedAt: ended === null ? null : new Date(ended).toISOString(),
         seconds: Math.max(0, ((ended ?? now) - started) / 1000),
-        typicalSeconds: times(row.kind, phase.name),
+        typicalSeconds: times(row.kind, phase.name, turnOf(phases, index)),
         deadline: ended === null && row.ended === null ? deadline : null,
         ownSeconds: phase.own_ms === null ? null : phase.own_ms / 1000,
         bytesDone: phase.bytes_done,
@@ -113,6 +114,10 @@ export function attemptView(row: AttemptRow, times: Typical, now: number): Attem
     }),
   };
 }
+
+/** How many of its name come before it. */
+const turnOf = (phases: readonly PhaseRow[], index: number): number =>
+  phases.slice(0, index).filter((earlier) => earlier.name === phases[index]?.name).length;
 
 const isoOf = (time: Date | string | null): string | null => (time === null ? null : new Date(time).toISOString());
 
