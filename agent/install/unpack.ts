@@ -26,11 +26,17 @@ export type UnpackOutcome = { ok: true } | { ok: false; code: Code; message: str
 const LONGEST_DELAY_MS = 2000;
 
 /**
+ * Sums its input; the sum comes first in what it prints. Where the processor has instructions for it, as most servers have, it takes
+ * a quarter of the time of sha256sum. In the ephemeral image it comes with ca-certificates.
+ */
+export const SUM = 'openssl dgst -sha256 -r';
+
+/**
  * Bytes go from tee to the sum and to tar; the bytes never pass through this program, which would take a third more time.
  * tar reads and writes 128 KiB at a time: with its 10 KiB, an image of 16,000 files took a fifth longer.
  */
 const SINK = `set -o pipefail
-exec 3> >(exec sha256sum > "$1"); sum=$!
+exec 3> >(exec ${SUM} > "$1"); sum=$!
 tee /dev/fd/3 | $3 -dc -q | tar -xpf - -b 256 --xattrs --xattrs-include='*' --numeric-owner -C "$2"; status=$?
 exec 3>&-; wait $sum; exit $status`;
 
@@ -77,7 +83,7 @@ export async function streamInto(input: StreamInput, script: string, args: reado
 
 /** Sum of the file as the rack serves it; empty when it cannot be fetched. */
 async function wholeSum(url: string): Promise<string> {
-  const command = 'set -o pipefail; curl --silent --fail "$0" | sha256sum';
+  const command = `set -o pipefail; curl --silent --fail "$0" | ${SUM}`;
   const run = await runTool('bash', ['-c', command, url], { timeoutSeconds: 3600 });
   return run.exitStatus === 0 ? run.stdout.slice(0, 64) : '';
 }

@@ -104,6 +104,8 @@ export async function readOne(site: BenchSite, systemId: string, times = 100): P
       all.push(answer.ms);
     }
     const busy = (await logged.count()) - before;
+    if (busy < times)
+      throw new Error(`${times} reads and ${busy} statements in PostgreSQL's log: they were not counted`);
     const idleBefore = await logged.count();
     await sleep(performance.now() - started);
     const idle = (await logged.count()) - idleBefore;
@@ -114,7 +116,7 @@ export async function readOne(site: BenchSite, systemId: string, times = 100): P
   }
 }
 
-/** Lets PostgreSQL log every statement; `count` is those of the region's processes so far. */
+/** Lets PostgreSQL log every statement; `count` is those of the region's connections so far, each called "ingot" and a word. */
 async function startQueryLog({ socketDir, stateDir }: BenchSite) {
   const file = path.join(stateDir, 'log', 'postgres.log');
   const set = async (value: string) => {
@@ -127,7 +129,7 @@ async function startQueryLog({ socketDir, stateDir }: BenchSite) {
     async count() {
       await sleep(200);
       const lines = (await readFile(file, 'utf8')).split('\n');
-      return lines.filter((line) => /\] ingot serve LOG: {2}(execute|statement)/.test(line)).length;
+      return lines.filter((line) => /\] ingot[\w ]* LOG: {2}(execute|statement)/.test(line)).length;
     },
     stop: () => set('none'),
   };

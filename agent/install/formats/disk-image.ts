@@ -6,11 +6,11 @@ import { registerEfiEntry } from '../boot-loader.ts';
 import { partitionAppears } from '../partition.ts';
 import { StepFailed } from '../step.ts';
 import { partitionPath } from '../target-disk.ts';
-import { type StreamInput, streamInto } from '../unpack.ts';
+import { type StreamInput, SUM, streamInto } from '../unpack.ts';
 
 /** `nocreat`: a disk that is gone must not become a file in memory. Not sparse: what was on the disk has to go. */
 const WRITE = `set -o pipefail
-exec 3> >(exec sha256sum > "$1"); sum=$!
+exec 3> >(exec ${SUM} > "$1"); sum=$!
 tee /dev/fd/3 | zstd -dc -q | dd of="$2" bs=4M iflag=fullblock conv=fsync,nocreat status=none; status=$?
 exec 3>&-; wait $sum; exit $status`;
 

@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runTool } from '../../tool.ts';
-import { type StreamInput, streamInto, type UnpackOutcome } from '../unpack.ts';
+import { type StreamInput, SUM, streamInto, type UnpackOutcome } from '../unpack.ts';
 
 /** unsquashfs reads here and there: the file has to lie somewhere, and the new disk has more room than memory. */
 const FETCH = `set -o pipefail
-tee "$2" | sha256sum > "$1"`;
+tee "$2" | ${SUM} > "$1"`;
 const UNPACK_SECONDS = 3600;
 
 /** A squashfs is fetched to the target's disk, checked there, unpacked beside itself and removed. */
