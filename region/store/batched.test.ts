@@ -29,37 +29,6 @@ test('whoever comes while a batch runs is gathered for the next one', async () =
   expect(await Promise.all([first, ...others])).toEqual([0, 10, 10, 20]);
 });
 
-test('after a batch of several callers the next one waits for them to come back, but not when it is full', async () => {
-  const { ask, batches } = recorded({ size: 3, atOnce: 1, gatherMs: 6 });
-  const asked = [ask('a'), ask('b'), ask('c')];
-  await after(11);
-  asked.push(ask('d'));
-  await after(3);
-  asked.push(ask('e'));
-  await after(3);
-  // Both were taken together at 16 ms; three callers are a full batch and wait for nothing.
-  asked.push(ask('f'), ask('g'), ask('h'));
-  await after(30);
-  expect(batches).toEqual([
-    ['a', 'b', 'c'],
-    ['d', 'e'],
-    ['f', 'g', 'h'],
-  ]);
-  expect(await Promise.all(asked)).toEqual([0, 0, 0, 16, 16, 26, 26, 26]);
-});
-
-test('who asks alone, again and again, never waits', async () => {
-  const { ask } = recorded({ size: 32, atOnce: 1, gatherMs: 6 });
-  const times: number[] = [];
-  const alone = async () => {
-    for (let i = 0; i < 3; i++) times.push(await ask('a'));
-  };
-  const done = alone();
-  await after(40);
-  await done;
-  expect(times).toEqual([0, 10, 20]);
-});
-
 test('an error of a batch is told to all of its callers, and the next batch runs', async () => {
   let fail = true;
   const ask = batched({ size: 8, atOnce: 1 }, async (items: readonly number[]) => {

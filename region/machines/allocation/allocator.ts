@@ -11,8 +11,8 @@ import {
   firstOfCost,
 } from './candidate-index.ts';
 
-/** Requests that are served by one transaction, one at a time: the index is brought up to date by it. */
-const BATCHES = { size: 32, atOnce: 1, gatherMs: 6 };
+/** Requests that are served by one transaction. */
+const BATCH = 32;
 /** Looks at what is free, each after the chosen machines of the last one were taken by others. */
 const ROUNDS = 40;
 
@@ -71,7 +71,8 @@ export function allocatorOf(deps: AllocatorParts): Allocator {
  */
 function createAllocator({ db, door }: AllocatorParts): Allocator {
   const index = candidateIndex(db);
-  return batched(BATCHES, (requests) => serve(index, door, requests));
+  // One batch at a time: the index is brought up to date by it, and the next batch gathers meanwhile.
+  return batched({ size: BATCH, atOnce: 1 }, (requests) => serve(index, door, requests));
 }
 
 async function serve(
