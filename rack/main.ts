@@ -1,10 +1,17 @@
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { destination, pino } from 'pino';
 import { enroll } from './enroll.ts';
 import { DEFAULT_PORTS } from './httpboot/boot-plane.ts';
 import { startRack } from './rack.ts';
 import { findRegion } from './region/remembered.ts';
+
+/**
+ * V8 lets what outlived two scavenges grow to up to four times of what is in use before it looks for garbage among it.
+ * Twice is enough: a rack at work takes some 50 MB less of memory, and no more CPU than runs differ by.
+ */
+setFlagsFromString('--heap-growing-percent=100');
 
 const USAGE = `Usage:
   rack --state DIR [--region unix:PATH|https://HOST:PORT] [--name NAME] [--address IP]... [--interface NAME]...

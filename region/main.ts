@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setFlagsFromString } from 'node:v8';
 import { destination, type Logger, pino } from 'pino';
 import { createToken, formatToken, listTokens } from './accounts/api-tokens.ts';
 import { createUser, findUser } from './accounts/users.ts';
@@ -12,6 +13,12 @@ import { RestoreRefused, restoreDump } from './server/restore.ts';
 import { serveRegion } from './server/serve.ts';
 import { watchCluster } from './server/watch-cluster.ts';
 import { Problem } from './store/problem.ts';
+
+/**
+ * V8 lets what outlived two scavenges grow to up to four times of what is in use before it looks for garbage among it.
+ * Twice is enough: a region at work takes some 50 MB less of memory, and no more CPU than runs differ by.
+ */
+setFlagsFromString('--heap-growing-percent=100');
 
 /** A PostgreSQL on a slow disk takes seconds to end; whoever stops us kills after ten. */
 const STOP_WITHIN_MS = 9000;
