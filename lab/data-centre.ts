@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import { EMULATOR_COMMANDS, lanConfiguration, lanScript } from './machine/bmc.ts';
 import { chassisScript, QMP_TALK } from './machine/chassis.ts';
-import { type MachineFiles, OVMF, qemuArguments } from './machine/qemu.ts';
+import { type MachineFiles, ovmfOf, qemuArguments } from './machine/qemu.ts';
 import { equip, MachineSpec, type MachineWish } from './machine/spec.ts';
 import { addressPlan, randomPrefix } from './network/address-plan.ts';
 import {
@@ -156,7 +156,7 @@ async function install(
   await mkdir(path.join(folder, 'bmc-state'), { recursive: true });
   await (await open(files.disk, 'w')).close();
   await truncate(files.disk, machine.diskMiB * 1024 * 1024);
-  if (machine.firmware === 'uefi') await copyFile(OVMF.variables, files.firmwareVariables);
+  if (machine.firmware === 'uefi') await copyFile(ovmfOf(machine).variables, files.firmwareVariables);
   const kcsPort = 9100 + index;
   const scripts = { chassis: path.join(folder, 'chassis.sh'), lan: path.join(folder, 'lan.sh') };
   const bmc = {

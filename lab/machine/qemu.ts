@@ -10,10 +10,27 @@ export interface MachineFiles {
 }
 
 /** Where Debian's ovmf package keeps the firmware; the variables file is a template to copy. */
-export const OVMF = {
-  code: '/usr/share/OVMF/OVMF_CODE_4M.fd',
-  variables: '/usr/share/OVMF/OVMF_VARS_4M.fd',
+const OVMF = {
+  plain: { code: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' },
+  /** With Microsoft's keys enrolled and enforced. */
+  secureBoot: { code: '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.ms.fd' },
 };
+
+export const ovmfOf = ({ secureBoot }: Pick<MachineSpec, 'secureBoot'>) => (secureBoot ? OVMF.secureBoot : OVMF.plain);
+
+/** Firmware set-up. IPv6 is off, as on a site without DHCPv6: a machine that leaves the network for its disk would wait minutes for it. */
+function uefiArguments(spec: MachineSpec, files: MachineFiles): string[] {
+  const off = ['IPv6PXESupport', ...(spec.networkBoot === 'http' ? ['IPv4PXESupport'] : [])];
+  return [
+    // The keys are safe from the system only where the flash is written in management mode alone.
+    ...(spec.secureBoot ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : []),
+    '-drive',
+    `if=pflash,format=raw,unit=0,readonly=on,file=${ovmfOf(spec).code}`,
+    '-drive',
+    `if=pflash,format=raw,unit=1,file=${files.firmwareVariables}`,
+    ...off.flatMap((setting) => ['-fw_cfg', `name=opt/org.tianocore/${setting},string=n`]),
+  ];
+}
 
 /**
  * QEMU's command line for one machine: a chassis with a disk, a network card and a KCS port to its BMC, and nothing that
@@ -21,19 +38,7 @@ export const OVMF = {
  * `$NIC_BOOT` and `$DISK_BOOT` stand for the boot order that the BMC chose; the chassis script fills them in.
  */
 export function qemuArguments(spec: MachineSpec, files: MachineFiles, tap: string, kcsPort: number): string[] {
-  const firmware =
-    spec.firmware === 'uefi'
-      ? [
-          '-drive',
-          `if=pflash,format=raw,unit=0,readonly=on,file=${OVMF.code}`,
-          '-drive',
-          `if=pflash,format=raw,unit=1,file=${files.firmwareVariables}`,
-          // Firmware set-up: PXE over IPv6 off, as on a site without DHCPv6. Otherwise a machine that leaves the network
-          // for its disk waits minutes for an answer nobody gives.
-          '-fw_cfg',
-          'name=opt/org.tianocore/IPv6PXESupport,string=n',
-        ]
-      : [];
+  const firmware = spec.firmware === 'uefi' ? uefiArguments(spec, files) : [];
   const disk = spec.diskBus === 'nvme' ? 'nvme' : 'virtio-blk-pci';
   // With an empty ROM the firmware's own PXE client has to fetch our boot program by TFTP; QEMU's iPXE ROM would hide it.
   const nicRom = spec.firmware === 'uefi' ? ',romfile=' : '';
@@ -42,7 +47,7 @@ export function qemuArguments(spec: MachineSpec, files: MachineFiles, tap: strin
     spec.name,
     // graphics=off puts SeaBIOS and iPXE on the serial port.
     '-machine',
-    'q35,graphics=off',
+    `q35,graphics=off${spec.secureBoot ? ',smm=on' : ''}`,
     // KVM opens but hangs on some hosts. Nehalem decodes faster under TCG than `max`.
     '-accel',
     'tcg,thread=multi,tb-size=512',

@@ -18,6 +18,10 @@ export const MachineSpec = z.strictObject({
   diskSerial: z.string().max(20),
   /** What the system disk hangs on. */
   diskBus: z.enum(['virtio', 'nvme']),
+  /** UEFI: by which of its clients the firmware boots from the network. */
+  networkBoot: z.enum(['pxe', 'http']),
+  /** UEFI: the vendors' keys are enrolled, as in the factory, and what they did not sign does not start. */
+  secureBoot: z.boolean(),
 });
 export type MachineSpec = z.infer<typeof MachineSpec>;
 
@@ -43,6 +47,8 @@ export function equip(wish: MachineWish): MachineSpec {
     mac: `52:54:00:${tail}`,
     diskSerial: `D${randomBytes(6).toString('hex').toUpperCase()}`,
     diskBus: 'virtio',
+    networkBoot: 'pxe',
+    secureBoot: false,
     ...wish,
   };
 }

@@ -6,6 +6,7 @@ import { cliHands, type Hands } from '../hands.ts';
 import { provideImage } from '../images.ts';
 import * as job from '../main-job.ts';
 import { type Site, withSite } from '../site.ts';
+import { httpBoot, secureBoot } from './firmware-boot.ts';
 import { goldenDisk } from './golden-disk.ts';
 import { ownImage } from './own-image.ts';
 import { twoRacks } from './two-racks.ts';
@@ -22,6 +23,8 @@ export interface Scene extends Site {
 }
 
 export interface MetalStory {
+  /** Where only one will do. */
+  firmware?: 'uefi';
   /** Beside name and firmware. */
   wish: Omit<MachineWish, 'name' | 'firmware'>;
   tell(scene: Scene): Promise<void>;
@@ -34,6 +37,8 @@ export const METAL_STORIES: Record<string, MetalStory> = {
   'golden-disk': goldenDisk('qcow2'),
   'golden-raw': goldenDisk('raw.zst'),
   'two-racks': twoRacks,
+  'http-boot': httpBoot,
+  'secure-boot': secureBoot,
 };
 
 export interface MetalOptions {
@@ -51,8 +56,9 @@ const COMMAND_LIMIT_MS = 30 * 60_000;
 const PHASE_SECONDS = { dhcp: 180, 'boot-program': 60, kernel: 180, agent: 300, 'agent-kept': 30, reboot: 600 };
 
 /** Plays one story; throws, with the attempt's timeline, where it does not go as promised. */
-export async function tellMetalStory({ wish, tell }: MetalStory, options: MetalOptions): Promise<void> {
-  const { checkout, cache, port, firmware, patience } = options;
+export async function tellMetalStory({ wish, tell, ...only }: MetalStory, options: MetalOptions): Promise<void> {
+  const { checkout, cache, port, patience } = options;
+  const firmware = only.firmware ?? options.firmware;
   const began = performance.now();
   const say = (line: string) => options.say(`[${((performance.now() - began) / 1000).toFixed(1).padStart(6)}] ${line}`);
   await withSite({ checkout, port, wish: { ...wish, name: 'metal', firmware } }, async (site) => {
