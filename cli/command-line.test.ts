@@ -77,7 +77,18 @@ describe('usage', () => {
       'doctor',
       'machines',
     ];
-    const verbs = ['machine', 'commission', 'allocate', 'deploy', 'release', 'power', 'ssh', 'explain', 'keys'];
+    const verbs = [
+      'machine',
+      'commission',
+      'allocate',
+      'deploy',
+      'release',
+      'power',
+      'ssh',
+      'explain',
+      'keys',
+      'settings',
+    ];
     for (const command of [...commands, ...verbs]) expect(out).toMatch(new RegExp(`^ {2}${command}\\b`, 'm'));
   });
 
@@ -134,6 +145,26 @@ describe('talking to the region', () => {
     expect(err).toBe('ingot: web1 is locked (locked) → Unlock it first.\n');
     expect(asked[0]).toMatchObject({ method: 'POST', url: '/api/v1/machines/web1/actions/release' });
     expect(JSON.parse(asked[0]?.body ?? '')).toEqual({ erase: true });
+  });
+
+  it('settings are listed, shown one by one, and changed several at once; a value is JSON where it reads as such', async () => {
+    await region(() => ({ body: { kexec: true, fast_track: 15, maas_name: 'lab 1', upstream_dns: null } }));
+    expect((await ingot('settings')).out.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
+      ['NAME', 'VALUE'],
+      ['fast_track', '15'],
+      ['kexec', 'true'],
+      ['maas_name', 'lab 1'],
+      ['upstream_dns', 'null'],
+      [''],
+    ]);
+    expect(JSON.parse((await ingot('settings', 'kexec', '-o', 'json')).out)).toEqual({ kexec: true });
+    const { out } = await ingot('settings', 'kexec=true', 'fast_track=15', 'maas_name=lab 1');
+    expect(out).toMatch(/kexec +true\nfast_track +15\nmaas_name +lab 1\n$/);
+    expect(asked.map(({ method }) => method)).toEqual(['GET', 'GET', 'POST']);
+    expect(JSON.parse(asked[2]?.body ?? '')).toEqual({ kexec: true, fast_track: 15, maas_name: 'lab 1' });
+    const unknown = await ingot('settings', 'fast_trak');
+    expect(unknown).toMatchObject({ code: 2, out: '' });
+    expect(unknown.err).toContain('no setting fast_trak');
   });
 
   it('rack token prints the one line to run on the new rack, and asks as any command does', async () => {

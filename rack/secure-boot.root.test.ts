@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -85,8 +85,8 @@ describe.skipIf(!isBuilt)('Secure Boot enforced (needs the ephemeral image: ingo
     machine = null;
   }
 
-  /** A machine with its keys enrolled, the way servers leave the factory. */
-  async function powerOn(name: string, mac: string): Promise<void> {
+  /** A machine with its keys enrolled, the way servers leave the factory; `disk` is a folder, seen as a disk with one FAT partition. */
+  async function powerOn(name: string, mac: string, disk?: string): Promise<void> {
     const variables = join(dir, `${name}.vars`);
     await copyFile('/usr/share/OVMF/OVMF_VARS_4M.ms.fd', variables);
     const [command = '', ...args] = [
@@ -101,6 +101,9 @@ describe.skipIf(!isBuilt)('Secure Boot enforced (needs the ephemeral image: ingo
       // An empty ROM leaves the network to OVMF's own client.
       ...['-device', `virtio-net-pci,netdev=net0,mac=${mac},bootindex=1,romfile=`, '-device', 'virtio-rng-pci'],
       ...['-serial', `file:${join(dir, `${name}.log`)}`],
+      ...(disk ? ['-drive', `if=none,id=disk0,format=raw,readonly=on,file=fat:${disk}`] : []),
+      // OVMF lets GRUB see no disk that is not in its boot order.
+      ...(disk ? ['-device', 'virtio-blk-pci,drive=disk0,bootindex=2'] : []),
     ];
     machine = spawn(command, args, { stdio: 'ignore' });
   }
@@ -153,4 +156,30 @@ describe.skipIf(!isBuilt)('Secure Boot enforced (needs the ephemeral image: ingo
     const scripts = region.evidence.filter((each) => each.mac === mac && each.kind === 'boot.script');
     expect(scripts).toMatchObject([{ data: { decision: 'ephemeral', claimedMac: mac } }]);
   }, 300_000);
+
+  it('hands on to the signed loader on the disk of a deployed machine', async () => {
+    await expect.poll(() => region.of('snapshot.applied'), { timeout: 20_000 }).not.toEqual([]);
+    const mac = '52:54:00:00:00:03';
+    const deployed = { systemId: 'deployed', hostname: 'deployed', macs: [mac], target: 'local' as const };
+    const entry = { ...deployed, attempt: null, architecture: 'amd64/generic', kernelOptions: '' };
+    Object.assign(snapshot, { version: 3, uefiBootChain: 'signed', machines: [...snapshot.machines, entry] });
+    region.say({ type: 'snapshot', snapshot });
+    const told = () => region.of('snapshot.applied').some((message) => message.version === 3);
+    await expect.poll(told, { timeout: 20_000 }).toBe(true);
+    const disk = join(dir, 'disk');
+    const loaders = join(disk, 'EFI/debian');
+    await mkdir(loaders, { recursive: true });
+    await copyFile('/usr/lib/shim/shimx64.efi.signed', join(loaders, 'shimx64.efi'));
+    await copyFile('/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed', join(loaders, 'grubx64.efi'));
+    await writeFile(join(loaders, 'grub.cfg'), 'echo "this is $root"\nsleep 600\n');
+    await powerOn('deployed', mac, disk);
+    try {
+      await expect.poll(() => serial('deployed'), { timeout: 120_000, interval: 500 }).toMatch(/this is hd\d/);
+    } catch (error) {
+      console.error((await serial('deployed')).slice(-3000), reads(mac));
+      throw error;
+    }
+    await powerOff();
+    expect(reads(mac)).toContain(`ingot/${mac}/boot.cfg`);
+  }, 150_000);
 });

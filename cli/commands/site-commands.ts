@@ -4,7 +4,7 @@ import type { BuildOptions, Kind } from '../site/images.ts';
 import type { UploadOptions } from '../site/upload.ts';
 import { all, type Run } from './command.ts';
 
-/** Keys, images, networks, and who one is. */
+/** Keys, images, networks, settings, and who one is. */
 export function siteCommands(program: Command, context: CliContext, run: Run): void {
   const keys = program.command('keys').description('your SSH keys: they get into the machines that you deploy');
   keys
@@ -100,6 +100,14 @@ export function siteCommands(program: Command, context: CliContext, run: Run): v
     .action(
       run(async (cidr: string, _: unknown, command: Command) =>
         (await import('../site/network.ts')).serveNetwork(context, all(command), cidr),
+      ),
+    );
+  program
+    .command('settings [name...]')
+    .description('settings of the site; NAME=VALUE changes one')
+    .action(
+      run(async (words: string[], _: unknown, command: Command) =>
+        (await import('../site/settings.ts')).settings(context, all(command), words),
       ),
     );
   program

@@ -30,8 +30,8 @@ describe("GRUB's configuration", () => {
     expect(grubConfigOf({ kind: 'poweroff' })).toBe('halt\n');
     const local = grubConfigOf({ kind: 'local' });
     expect(local).toMatch(/\/EFI\/debian\/shimx64\.efi .*\/EFI\/BOOT\/BOOTX64\.EFI; do/);
-    // The rack stays the root that everything else is read from.
-    expect(local).not.toContain('--set=root');
+    // Where no loader starts, the rack is the root again that everything is read from.
+    expect(local).toMatch(/^set rack=\$root\n[\s\S]*\n {2}set root=\$rack\ndone\n/);
     expect(GRUB_CONFIG + local).not.toMatch(/&&|\|\|/);
   });
 });

@@ -39,12 +39,20 @@ export function grubConfigOf(answer: BootAnswer): string {
   }
 }
 
-/** `exit` gives the machine back to its firmware. `root` stays the rack: what follows is read from it. */
-const LOCAL = `for loader in ${LOADERS.join(' ')}; do
-  if search --no-floppy --file --set=disk $loader; then
-    if chainloader ($disk)$loader; then boot; fi
+/**
+ * A loader has to find its own files: Debian's GRUB tells it that it came from where `root` is, which is the rack again
+ * when it came back, for what follows is read from there. `exit` gives the machine back to its firmware as a success, so
+ * that OVMF shows its menu then and others try their next boot entry.
+ */
+const LOCAL = `set rack=$root
+for loader in ${LOADERS.join(' ')}; do
+  if search --no-floppy --file --set=root $loader; then
+    if chainloader ($root)$loader; then boot; fi
   fi
+  set root=$rack
 done
+echo 'Ingot: no disk that GRUB sees has a signed boot loader'
+sleep 5
 exit
 `;
 
