@@ -86,14 +86,14 @@ export const REQUESTS = {
   'setting.unknown': {
     title: 'No such setting',
     message: 'There is no setting "{name}".',
-    fix: 'Look at GET /api/v1/settings for their names.',
+    fix: 'See their names: ingot settings (GET /api/v1/settings).',
     http: 400,
     kind: 'refusal',
   },
   'setting.invalid': {
     title: 'Setting not valid',
     message: '"{name}": {why}.',
-    fix: 'Give a value of the kind that GET /api/v1/settings shows.',
+    fix: 'Give a value of the kind that ingot settings shows (GET /api/v1/settings).',
     http: 400,
     kind: 'refusal',
   },

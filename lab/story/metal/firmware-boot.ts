@@ -52,7 +52,7 @@ export const secureBoot: MetalStory = {
       );
     }
     const console = await readFile(lab.serialLog(spec.name), 'utf8');
-    const enforced = console.split('secureboot: Secure boot enabled').length - 1;
+    const enforced = console.split('EFI stub: UEFI Secure Boot is enabled').length - 1;
     demand(enforced >= 3, `${enforced} kernels said that Secure Boot is on`);
     const config = await job.firstLogin(story, machine);
     const said = (await runOnMachine(config, machine.hostname, ENFORCED, LOOK_MS)).trim();
