@@ -33,7 +33,7 @@ export const httpBoot: MetalStory = {
 const ENFORCED = `
 od -An -tu1 /sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c | awk '{print "SecureBoot", $NF}'
 od -An -tu1 /sys/firmware/efi/efivars/SetupMode-8be4df61-93ca-11d2-aa0d-00e098032b8c | awk '{print "SetupMode", $NF}'
-grep -o '[.*]' /sys/kernel/security/lockdown | sed 's/^/lockdown /'
+grep -o '[[][a-z]*]' /sys/kernel/security/lockdown | sed 's/^/lockdown /'
 `;
 
 /** A whole life on a machine that starts nothing unsigned, neither from the network nor from its disk. */
