@@ -8,10 +8,15 @@ import { StepFailed } from '../step.ts';
 import { partitionPath } from '../target-disk.ts';
 import { type StreamInput, SUM, streamInto } from '../unpack.ts';
 
-/** `nocreat`: a disk that is gone must not become a file in memory. Not sparse: what was on the disk has to go. */
+/**
+ * `nocreat`: a disk that is gone must not become a file in memory. Not sparse: what was on the disk has to go.
+ * `direct`: past the page cache, which would keep the image until the last byte has come, on a disk that nothing has read yet
+ * takes up to three times as long, and leaves no room for anything else on a machine of little memory. dd writes a last piece
+ * that fills no whole block the usual way.
+ */
 const WRITE = `set -o pipefail
 exec 3> >(exec ${SUM} > "$1"); sum=$!
-tee /dev/fd/3 | zstd -dc -q | dd of="$2" bs=4M iflag=fullblock conv=fsync,nocreat status=none; status=$?
+tee /dev/fd/3 | zstd -dc -q | dd of="$2" bs=4M iflag=fullblock oflag=direct conv=fsync,nocreat status=none; status=$?
 exec 3>&-; wait $sum; exit $status`;
 
 const MIB = 1024 * 1024;
