@@ -87,7 +87,7 @@ export const MachineView = z.object({
   distroSeries: z.string(),
   addresses: z.array(z.string()),
   errorDescription: z.string(),
-  /** The running or newest attempt without evidence; phases included. */
+  /** The running or newest attempt without evidence. In the list of all machines one that has ended comes without its phases. */
   attempt: AttemptView.nullable(),
   waitingFor: z.object({ code: z.string(), since: z.string(), deadline: z.string() }).nullable(),
 });

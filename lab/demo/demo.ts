@@ -195,9 +195,8 @@ async function watch(ingot: Ingot, rows: Row[], screen: Screen, end: Promise<unk
   });
   while (!ended) {
     try {
-      const machines = await ingot.api.machines();
       for (const row of rows) {
-        row.machine = machines.find((machine) => machine.systemId === row.machine?.systemId) ?? row.machine;
+        if (row.machine !== null) row.machine = await ingot.api.machine(row.machine.systemId);
       }
     } catch {
       // The picture stays as it was; the steps of the story notice a region that stays away.

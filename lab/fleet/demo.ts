@@ -115,9 +115,9 @@ async function watch(simulation: Simulation, rows: Row[], screen: Screen, end: P
     ended = true;
   });
   while (!ended) {
-    const machines = await simulation.api.machines().catch(() => []);
     for (const row of rows) {
-      row.machine = machines.find(({ systemId }) => systemId === row.machine?.systemId) ?? row.machine;
+      if (row.machine === null) continue;
+      row.machine = await simulation.api.machine(row.machine.systemId).catch(() => row.machine);
     }
     screen.live(paint(rows, Date.now(), screen.width));
     await Promise.race([sleep(1000), end]);

@@ -136,7 +136,7 @@ describe('what is seen', () => {
     expect(problem(await call('admin', 'GET', '/machines?filtre=x'))).toEqual([400, 'input.unknown_key']);
   });
 
-  it('a list costs who asks and one statement whatever its length, and so does a machine', async () => {
+  it('a list of up to a page costs who asks and one statement, and so does a machine', async () => {
     const once = async (path: string) => {
       let queries = 0;
       const original = pg.Client.prototype.query;

@@ -8,7 +8,7 @@ import { openApiOf } from './openapi.ts';
 import type { NativeParts } from './parts.ts';
 import type { Principal } from './principal.ts';
 import { typicalTimes } from './read/typical.ts';
-import type { Route } from './route.ts';
+import { JsonList, type Route } from './route.ts';
 import { nativeRoutes } from './routes/table.ts';
 import { streamHub } from './stream/hub.ts';
 
@@ -63,6 +63,7 @@ function mount(scope: FastifyInstance, deps: RegionDeps, route: Route): void {
       // Handlers that send themselves give back the reply, or nothing after taking the socket over.
       if (answer === reply || reply.sent) return reply;
       reply.header('cache-control', 'no-store');
+      if (answer instanceof JsonList) return answer.send(reply);
       return route.answer === null ? reply.code(204).send() : reply.send(answer);
     },
   });

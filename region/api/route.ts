@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { RegionDeps } from '../deps.ts';
@@ -53,7 +54,28 @@ export interface Route {
   run(deps: RegionDeps, principal: Principal | null, request: FastifyRequest, reply: FastifyReply): Promise<unknown>;
 }
 
-type Answered<A> = A extends z.ZodType ? z.input<A> : A extends null ? undefined : unknown;
+type Answered<A> = A extends z.ZodType ? z.input<A> | ListOf<z.input<A>> : A extends null ? undefined : unknown;
+type ListOf<T> = T extends readonly (infer One)[] ? JsonList<One> : never;
+
+/** A list that is made into JSON part by part, as it is read: one that is long would hold the event loop as a whole. */
+export class JsonList<One = unknown> {
+  readonly #parts: Buffer[] = [];
+  #length = 0;
+
+  add(items: readonly One[]): void {
+    if (items.length === 0) return;
+    const part = Buffer.from(`${this.#parts.length === 0 ? '[' : ','}${JSON.stringify(items).slice(1, -1)}`);
+    this.#parts.push(part);
+    this.#length += part.length;
+  }
+
+  send(reply: FastifyReply): FastifyReply {
+    const parts = [...this.#parts, Buffer.from(this.#parts.length === 0 ? '[]' : ']')];
+    reply.header('content-type', 'application/json; charset=utf-8');
+    reply.header('content-length', this.#length + (parts.at(-1)?.length ?? 0));
+    return reply.send(Readable.from(parts));
+  }
+}
 
 export function route<
   P extends z.ZodType = z.ZodUndefined,

@@ -30,10 +30,14 @@ export interface AttemptRow {
 }
 
 /** All of an AttemptRow, of the attempt `a`. Its phases come in the same row: each statement costs a turn of the event loop. */
-export const ATTEMPT_COLUMNS = sql.raw(`a.id, a.system_id, a.kind, a.started, a.ended, a.outcome, a.failure, a.deadline,
-  (SELECT jsonb_agg(jsonb_build_object('name', p.name, 'started', p.started, 'ended', p.ended, 'own_ms', p.own_ms,
+const OWN = 'a.id, a.system_id, a.kind, a.started, a.ended, a.outcome, a.failure, a.deadline';
+const PHASES = `(SELECT jsonb_agg(jsonb_build_object('name', p.name, 'started', p.started, 'ended', p.ended, 'own_ms', p.own_ms,
     'bytes_done', p.bytes_done, 'bytes_total', p.bytes_total) ORDER BY p.id)
-    FROM attempt_phases p WHERE p.attempt_id = a.id) AS phases`);
+    FROM attempt_phases p WHERE p.attempt_id = a.id)`;
+
+export const ATTEMPT_COLUMNS = sql.raw(`${OWN}, ${PHASES} AS phases`);
+/** Phases only while the attempt runs: of all machines they are most of what there is. */
+export const ATTEMPT_COLUMNS_IN_LIST = sql.raw(`${OWN}, CASE WHEN a.ended IS NULL THEN ${PHASES} END AS phases`);
 
 const KEPT = 20;
 const EVIDENCE_PAGE = 500;

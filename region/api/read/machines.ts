@@ -1,9 +1,10 @@
 import type { MachineView } from '@ingot/contract/native.ts';
 import { STATUS_LABELS, STATUS_NUMBERS, type Status } from '@ingot/core/machine/status.ts';
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import { inOneMoment } from '../../store/one-moment.ts';
 import type { Tables } from '../../store/schema.ts';
 import type { Principal } from '../principal.ts';
-import { ATTEMPT_COLUMNS, type AttemptRow, attemptView } from './attempts.ts';
+import { ATTEMPT_COLUMNS, ATTEMPT_COLUMNS_IN_LIST, type AttemptRow, attemptView } from './attempts.ts';
 import type { Typical, TypicalTimes } from './typical.ts';
 
 type Db = Kysely<Tables> | Transaction<Tables>;
@@ -15,7 +16,12 @@ export interface OwnedView {
 }
 
 /** `called`: by system_id or by hostname, which may be two. */
-export type MachineChoice = { all: true } | { systemIds: readonly string[] } | { called: string };
+export type MachineChoice = { systemIds: readonly string[] } | { called: string } | ListPart;
+/** As a list has them, see `ATTEMPT_COLUMNS_IN_LIST`. */
+type ListPart = { first: number } | { ids: readonly number[] };
+
+/** Machines a statement: what is made of so many holds the event loop, and whoever else asks, for some ten milliseconds. */
+const PAGE = 200;
 
 /** What every machine is shown with. */
 export interface MachineRow {
@@ -55,7 +61,9 @@ export interface MachineRow {
  * system, DHCP links) its leases. A lease of an earlier boot is not shown beside given ones, since nobody answers there
  * any more.
  */
-const COLUMNS = sql`m.id, m.system_id, m.hostname, m.status, m.status_since, m.owner_id, u.username AS owner, m.locked,
+const columns = (
+  attempt: RawBuilder<unknown>,
+) => sql`m.id, m.system_id, m.hostname, m.status, m.status_since, m.owner_id, u.username AS owner, m.locked,
   m.architecture, m.power_type, m.power_state, m.cpu_count, m.memory, m.bios_boot_method, m.osystem, m.distro_series,
   m.error_description, m.waiting_code, m.waiting_since, m.waiting_deadline, z.name AS zone, p.name AS pool, d.name AS domain,
   (SELECT jsonb_agg(t.name ORDER BY t.name) FROM machine_tags mt JOIN tags t ON t.id = mt.tag_id
@@ -66,7 +74,7 @@ const COLUMNS = sql`m.id, m.system_id, m.hostname, m.status, m.status_since, m.o
     WHERE i.machine_id = m.id AND s.kind <> 'discovered') AS given,
   (SELECT jsonb_agg(DISTINCT host(e.ip) ORDER BY host(e.ip)) FROM interfaces i JOIN leases e ON e.mac = i.mac
     WHERE i.machine_id = m.id AND e.expires > now()) AS leased,
-  (SELECT to_jsonb(one) FROM (SELECT ${ATTEMPT_COLUMNS} FROM attempts a WHERE a.system_id = m.system_id
+  (SELECT to_jsonb(one) FROM (SELECT ${attempt} FROM attempts a WHERE a.system_id = m.system_id
     ORDER BY a.id DESC LIMIT 1) one) AS attempt`;
 
 const TABLES = sql`machines m JOIN zones z ON z.id = m.zone_id JOIN pools p ON p.id = m.pool_id
@@ -84,19 +92,59 @@ export async function machineRows<More extends object = object>(
   principal: Principal | null,
   more: RawBuilder<unknown> = sql``,
 ): Promise<(MachineRow & More)[]> {
-  const sees =
-    principal && !principal.admin ? sql`AND (m.owner_id IS NULL OR m.owner_id = ${principal.userId})` : sql``;
+  const attempt = 'first' in choice || 'ids' in choice ? ATTEMPT_COLUMNS_IN_LIST : ATTEMPT_COLUMNS;
   const { rows } = await sql<MachineRow & More>`
-    SELECT ${COLUMNS}${more} FROM ${TABLES} WHERE m.node_type = 0 AND ${chosen(choice)} ${sees} ORDER BY m.hostname`.execute(
-    db,
-  );
+    SELECT ${columns(attempt)}${more} FROM ${TABLES} WHERE m.node_type = 0 AND ${chosen(choice, principal)} ${sees(principal)}
+    ORDER BY m.hostname, m.id`.execute(db);
   return rows;
 }
 
-function chosen(choice: MachineChoice): RawBuilder<unknown> {
+/** lifecycle.md §3, as `maySee` has it. */
+function sees(principal: Principal | null): RawBuilder<unknown> {
+  if (principal === null || principal.admin) return sql``;
+  return sql`AND (m.owner_id IS NULL OR m.owner_id = ${principal.userId})`;
+}
+
+function chosen(choice: MachineChoice, principal: Principal | null): RawBuilder<unknown> {
   if ('systemIds' in choice) return sql`m.system_id = ANY(${choice.systemIds}::text[])`;
   if ('called' in choice) return sql`(m.system_id = ${choice.called} OR m.hostname = ${choice.called.toLowerCase()})`;
-  return sql`true`;
+  if ('ids' in choice) return sql`m.id = ANY(${choice.ids}::integer[])`;
+  return sql`m.id IN (${idsInOrder(principal)} LIMIT ${choice.first})`;
+}
+
+const idsInOrder = (principal: Principal | null) =>
+  sql<{ id: number }>`SELECT m.id FROM machines m WHERE m.node_type = 0 ${sees(principal)} ORDER BY m.hostname, m.id`;
+
+/**
+ * Every machine that the principal may see, by hostname, page after page to `take`, all of one moment: ten thousand at
+ * once would keep everybody else waiting for most of a second.
+ */
+export async function eachMachine(
+  db: Kysely<Tables>,
+  typical: TypicalTimes,
+  principal: Principal,
+  now: number,
+  take: (page: OwnedView[]) => void,
+): Promise<void> {
+  const times = await typical.read(now);
+  const show = (rows: readonly MachineRow[]) =>
+    take(rows.map((row) => ({ ownerId: row.owner_id, view: machineView(row, times, now) })));
+  // Most sites have no second page, and need no second statement.
+  const first = await machineRows(db, { first: PAGE + 1 }, principal);
+  if (first.length <= PAGE) return show(first);
+  await inOneMoment(db, async (moment) => {
+    const { rows } = await idsInOrder(principal).execute(moment);
+    const ids = rows.map(({ id }) => id);
+    const read = (at: number) => machineRows(moment, { ids: ids.slice(at, at + PAGE) }, principal);
+    let next = ids.length > 0 ? read(0) : null;
+    for (let at = PAGE; next !== null; at += PAGE) {
+      const page = await next;
+      // PostgreSQL is at the next page meanwhile.
+      next = at < ids.length ? read(at) : null;
+      next?.catch(() => undefined);
+      show(page);
+    }
+  });
 }
 
 /**

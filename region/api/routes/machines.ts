@@ -22,8 +22,8 @@ import type { NativeParts } from '../parts.ts';
 import { patchMachine } from '../patch-machine.ts';
 import { actorOf, callerOf, type Principal } from '../principal.ts';
 import { readDetail } from '../read/machine-detail.ts';
-import { readMachines } from '../read/machines.ts';
-import { type Route, route, signedIn } from '../route.ts';
+import { eachMachine, readMachines } from '../read/machines.ts';
+import { JsonList, type Route, route, signedIn } from '../route.ts';
 import { findMachine } from '../visible.ts';
 
 const ById = z.object({ id: z.string().max(255) });
@@ -46,7 +46,8 @@ export function machineRoutes(parts: NativeParts): Route[] {
         method: 'GET',
         path: '/machines',
         operation: 'listMachines',
-        summary: 'Machines that the caller may see, sorted by hostname; filter: the language of core/filter',
+        summary:
+          'Machines that the caller may see, sorted by hostname; filter: the language of core/filter. Attempts that have ended come without phases',
         access: 'user',
         query: z.strictObject({ filter: z.string().max(1024).optional() }),
         answer: z.array(MachineView),
@@ -56,8 +57,11 @@ export function machineRoutes(parts: NativeParts): Route[] {
         if (!filter.ok) {
           throw failureFor('filter.invalid', { why: filter.message }, { field: 'filter', fix: filter.fix });
         }
-        const all = await readMachines(deps.db, parts.typical, { all: true }, signedIn(principal), Date.now());
-        return all.map((one) => one.view).filter((view) => matchesFilter(filter.terms, view));
+        const list = new JsonList();
+        await eachMachine(deps.db, parts.typical, signedIn(principal), Date.now(), (page) => {
+          list.add(page.map((one) => one.view).filter((view) => matchesFilter(filter.terms, view)));
+        });
+        return list;
       },
     ),
     route(
