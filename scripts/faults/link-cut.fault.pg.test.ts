@@ -9,12 +9,16 @@ import { bringIn } from './lifecycle.ts';
 
 // INGOT_FAULT_CUT_SECONDS=300 INGOT_FAULT_DEPLOYS=50 for the long run; INGOT_FAULT_SEED for another one of the same kind.
 const SEED = Number(process.env.INGOT_FAULT_SEED ?? 20260305);
-const CUT_MS = 1000 * Math.min(300, Number(process.env.INGOT_FAULT_CUT_SECONDS ?? 12));
-const DEPLOYS = Math.min(60, Number(process.env.INGOT_FAULT_DEPLOYS ?? 6));
+const CUT_MS = 1000 * Math.min(300, Number(process.env.INGOT_FAULT_CUT_SECONDS ?? 20));
+const DEPLOYS = Math.min(60, Number(process.env.INGOT_FAULT_DEPLOYS ?? 10));
 const LIMIT_MS = 240_000 + CUT_MS + DEPLOYS * 20_000;
 
 /** Of all at once, on a host that may be busy besides. */
 const REACH_MS = 120_000 + DEPLOYS * 5000;
+
+/** Half of the cut, so that every machine is overdue before it ends. */
+const PHASE_LIMIT_SECONDS = CUT_MS / 2000;
+const PHASES = ['power', 'dhcp', 'boot-program', 'kernel', 'agent', 'step', 'reboot', 'first-boot'];
 
 let site: FaultSite;
 beforeAll(async () => {
@@ -45,6 +49,9 @@ const reach = (machine: SimulatedMachine, status: string) =>
  */
 test('a cut of the rack’s link costs its time and nothing else', { timeout: LIMIT_MS }, async () => {
   const before = site.machines.map((machine) => machine.powerOns());
+  await site.api.setSettings({
+    phase_limits: Object.fromEntries(PHASES.map((phase) => [phase, PHASE_LIMIT_SECONDS])),
+  });
   await Promise.all(
     site.machines.map(async (machine) => site.api.act((await detail(machine)).systemId, 'deploy', { image: IMAGE })),
   );
@@ -55,11 +62,14 @@ test('a cut of the rack’s link costs its time and nothing else', { timeout: LI
   site.cable.cut();
   await sleep(CUT_MS);
   const meanwhile = await site.api.machines();
+  const overdue = meanwhile.filter(({ waitingFor }) => waitingFor && Date.parse(waitingFor.deadline) < Date.now());
+  expect(overdue.length).toBeGreaterThan(0);
   expect(meanwhile.map(({ status }) => status)).not.toContain('FAILED_DEPLOYMENT');
   expect(meanwhile.map(({ status }) => status)).toContain('DEPLOYING');
   site.cable.mend();
   await Promise.all(site.machines.map((machine) => reach(machine, 'DEPLOYED')));
   expect(site.machines.map((machine, at) => machine.powerOns() - (before[at] ?? 0))).toEqual(before.map(() => 1));
+  await site.api.setSettings({ phase_limits: {} });
   for (const machine of site.machines) {
     const attempts = await site.api.attempts((await detail(machine)).systemId);
     expect(attempts.filter(({ kind }) => kind === 'deploy')).toHaveLength(1);

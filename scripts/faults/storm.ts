@@ -15,6 +15,8 @@ export interface Blow {
 export interface Storm {
   /** What was done so far. */
   blows: string[];
+  /** Kinds that were not struck yet. */
+  spared(): string[];
   /** How long the API was away at most after what was killed was started again. */
   longestOutageMs(): number;
   /** Ends it with everything running and mended. Throws what went wrong in it. */
@@ -32,12 +34,18 @@ export interface StormOptions {
 
 const BACK_LIMIT_MS = 60_000;
 
-/** Strikes at moments that the dice choose, until it is told to end or has done all. */
+/**
+ * Strikes at moments that the dice choose, until it is told to end or has done all. What it strikes is theirs to choose,
+ * too, but nothing comes a second time before everything has come once.
+ */
 export function startStorm({ kinds, dice, betweenMs, most, answers }: StormOptions): Storm {
   const blows: string[] = [];
   let longestOutageMs = 0;
   const stopping = new AbortController();
   const pause = (ms: number) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
+
+  const timesOf = ({ name }: Blow) => blows.filter((done) => done === name).length;
+  const neverStruck = () => kinds.filter((kind) => timesOf(kind) === 0);
 
   async function strike(blow: Blow): Promise<void> {
     blows.push(blow.name);
@@ -54,9 +62,9 @@ export function startStorm({ kinds, dice, betweenMs, most, answers }: StormOptio
   async function blowOn(): Promise<void> {
     while (!stopping.signal.aborted && blows.length < most) {
       await pause(dice.between(...betweenMs));
-      const [first, ...others] = kinds.filter(
-        ({ name, most = Infinity }) => blows.filter((done) => done === name).length < most,
-      );
+      const left = neverStruck();
+      const [first, ...others] =
+        left.length > 0 ? left : kinds.filter((kind) => timesOf(kind) < (kind.most ?? Infinity));
       if (stopping.signal.aborted || first === undefined) return;
       await strike(dice.pick([first, ...others]));
     }
@@ -67,6 +75,7 @@ export function startStorm({ kinds, dice, betweenMs, most, answers }: StormOptio
   over.catch(() => undefined);
   return {
     blows,
+    spared: () => neverStruck().map(({ name }) => name),
     longestOutageMs: () => longestOutageMs,
     async end() {
       stopping.abort();
@@ -117,7 +126,10 @@ export function agentBlow(
     name: 'agents',
     most,
     async strike() {
+      const before = count.agents;
       for (const machine of machines) if (dice.next() < AGENT_SHARE && machine.killAgent()) count.agents += 1;
+      // Of a few machines the dice often spare all.
+      if (count.agents === before && machines.some((machine) => machine.killAgent())) count.agents += 1;
     },
   };
 }
