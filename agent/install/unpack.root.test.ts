@@ -18,6 +18,8 @@ describe.runIf(process.getuid?.() === 0)('unpacking an image', () => {
   let breaks: number[] = [];
   let offsets: string[] = [];
   let tamper = false;
+  /** Bytes of the image that the rack has. */
+  let there = Infinity;
 
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'ingot-unpack-'));
@@ -29,10 +31,12 @@ describe.runIf(process.getuid?.() === 0)('unpacking an image', () => {
     breaks = [];
     offsets = [];
     tamper = false;
+    there = Infinity;
     server = createServer((incoming, answer) => {
       const start = Number(/bytes=(\d+)-/.exec(incoming.headers.range ?? '')?.[1] ?? 0);
       offsets.push(incoming.headers.range ?? '');
-      const body = Buffer.from(archive.subarray(start));
+      if (start >= there) return answer.writeHead(416).end();
+      const body = Buffer.from(archive.subarray(start, there));
       if (tamper) body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1;
       const range = { 'content-range': `bytes ${start}-${archive.length - 1}/${archive.length}` };
       answer.writeHead(start > 0 ? 206 : 200, { 'content-length': body.length, ...(start > 0 ? range : {}) });
@@ -86,6 +90,13 @@ describe.runIf(process.getuid?.() === 0)('unpacking an image', () => {
   test('a damaged image is named as such, whether or not the decompressor noticed', async () => {
     tamper = true;
     expect(await unpack()).toMatchObject({ ok: false, code: 'install.image_mismatch' });
+    expect(offsets).toHaveLength(2);
+  });
+
+  test('an image that ends early is named as such at once, not waited for', async () => {
+    there = archive.length >> 1;
+    expect(await unpack()).toMatchObject({ ok: false, code: 'install.image_mismatch' });
+    expect(offsets).toEqual(['', `bytes=${there}-`, '']);
   });
 
   test('an archive that does not unpack is a failed step, not a damaged image', async () => {

@@ -88,7 +88,7 @@ async function wholeSum(url: string): Promise<string> {
   return run.exitStatus === 0 ? run.stdout.slice(0, 64) : '';
 }
 
-/** Hand all bytes of the image to the sink in order; ends early when the sink has ended. */
+/** Hand all bytes of the image to the sink in order; ends early when the sink has ended, or the rack's file has. */
 async function transfer(input: StreamInput, sink: ChildProcess, into: Writable): Promise<void> {
   let done = 0;
   let delay = 100;
@@ -97,6 +97,7 @@ async function transfer(input: StreamInput, sink: ChildProcess, into: Writable):
     const got = await fetchFrom(input, done, into);
     done += got.bytes;
     input.onProgress(done);
+    if (got.isPastEnd) return;
     if (got.problem === '') continue;
     if (performance.now() - lastSaid > 5000) {
       lastSaid = performance.now();
@@ -112,10 +113,10 @@ async function fetchFrom(
   input: StreamInput,
   offset: number,
   into: Writable,
-): Promise<{ bytes: number; problem: string }> {
+): Promise<{ bytes: number; problem: string; isPastEnd: boolean }> {
   const limits = ['--connect-timeout', '10', '--speed-limit', '1', '--speed-time', '30'];
   const resume = offset > 0 ? ['--continue-at', String(offset)] : [];
-  const words = ['--write-out', '%{stderr}\nBYTES %{size_download}\n'];
+  const words = ['--write-out', '%{stderr}\nBYTES %{size_download} %{http_code}\n'];
   const curl = spawn('curl', ['--silent', '--show-error', '--fail', ...limits, ...resume, ...words, input.url], {
     // The stream is a pipe of ours: curl gets its file descriptor.
     stdio: ['ignore', into, 'pipe'],
@@ -132,9 +133,11 @@ async function fetchFrom(
     once(curl, 'error').then((): null => null),
   ]);
   clearInterval(watch);
-  const bytes = Number(/^BYTES (\d+)$/m.exec(text)?.[1] ?? 0);
-  const problem = text.replace(/\n?BYTES \d+\n/, '').trim();
-  return { bytes, problem: code === 0 ? '' : problem || `curl ended with ${code}` };
+  const [, bytes = 0, status] = /^BYTES (\d+) (\d+)$/m.exec(text) ?? [];
+  const problem = text.replace(/\n?BYTES \d+ \d+\n/, '').trim();
+  // RFC 9110 §15.5.17: there is nothing from this offset on. The sum will tell what that means.
+  const isPastEnd = status === '416';
+  return { bytes: Number(bytes), problem: code === 0 ? '' : problem || `curl ended with ${code}`, isPastEnd };
 }
 
 /** What a process has written so far, see proc_pid_io(5). */

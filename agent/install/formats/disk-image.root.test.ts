@@ -63,7 +63,10 @@ describe.runIf(process.getuid?.() === 0)('a disk image on a loop device', () => 
     execFileSync('zstd', ['-q', raw, '-o', join(directory, 'image.raw.zst')]);
     archive = readFileSync(join(directory, 'image.raw.zst'));
     served = archive;
-    server = createServer((_incoming, answer) => answer.end(served));
+    server = createServer((incoming, answer) => {
+      const start = Number(/bytes=(\d+)-/.exec(incoming.headers.range ?? '')?.[1] ?? 0);
+      answer.writeHead(start === 0 ? 200 : 416).end(start === 0 ? served : undefined);
+    });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo; // A listening TCP server has no other kind of address.
     url = `http://127.0.0.1:${port}/image`;
@@ -137,10 +140,20 @@ describe.runIf(process.getuid?.() === 0)('a disk image on a loop device', () => 
    * @sees install.image_mismatch with both sums
    * @ends Both ends of the disk are cleared so that nothing on it can start; the machine is in Failed deployment
    */
-  test('an altered image fails by its code and leaves nothing that boots', async () => {
+  test.each([
+    [
+      'altered',
+      () =>
+        Buffer.from(archive).fill(
+          (archive[archive.length >> 1] ?? 0) ^ 1,
+          archive.length >> 1,
+          (archive.length >> 1) + 1,
+        ),
+    ],
+    ['cut off', () => archive.subarray(0, archive.length >> 1)],
+  ])('an image that is %s fails by its code and leaves nothing that boots', async (_what, damaged) => {
     disk(IMAGE_SIZE);
-    served = Buffer.from(archive);
-    served[served.length >> 1] = (served[served.length >> 1] ?? 0) ^ 1;
+    served = damaged();
     await expect(write()).rejects.toMatchObject({ code: 'install.image_mismatch' });
     execFileSync('blockdev', ['--flushbufs', loop]);
     for (const at of [0, IMAGE_SIZE - MIB]) expect(bytesAt(at, MIB).equals(Buffer.alloc(MIB))).toBe(true);
