@@ -172,7 +172,10 @@ async function install(
     chassisScript: scripts.chassis,
     lanScript: scripts.lan,
   };
-  await writeFile(scripts.chassis, chassisScript(folder, qemuArguments(machine, files, tapName(index), kcsPort)));
+  await writeFile(
+    scripts.chassis,
+    chassisScript(folder, qemuArguments(machine, files, tapName(index), kcsPort), machine.clockOffSeconds),
+  );
   await writeFile(scripts.lan, lanScript(bmc));
   await writeFile(path.join(folder, 'qmp-talk.sh'), QMP_TALK);
   await writeFile(path.join(folder, 'lan.conf'), lanConfiguration(bmc), { mode: 0o600 });

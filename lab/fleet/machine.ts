@@ -20,8 +20,6 @@ export interface FleetMachine {
   /** Counts from now on; may be changed while it runs. */
   fault: Fault | null;
   timing: Timing;
-  /** How far its clock goes ahead. */
-  clockOffMs: number;
   /** The region's name for it, once it has heard it. */
   systemId(): string | null;
   isOn(): boolean;
@@ -165,7 +163,6 @@ export function createFleetMachine(site: Site, hardware: FleetHardware, fault: F
       visible,
       faults: () => inside(machine.fault),
       pause: (what = 'other') => pause(what),
-      now: () => Date.now() + machine.clockOffMs,
       onRefused: ({ message }) => {
         refusal = message;
       },
@@ -241,7 +238,6 @@ export function createFleetMachine(site: Site, hardware: FleetHardware, fault: F
     vlan,
     fault,
     timing: 'zero',
-    clockOffMs: 0,
     systemId: () => systemId,
     isOn: () => power !== null,
     power(action) {

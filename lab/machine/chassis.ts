@@ -8,7 +8,7 @@
  * real BMCs do; ipmi_sim itself never clears it.
  * Every call is one line in chassis.log: milliseconds since the epoch, then the arguments.
  */
-export function chassisScript(folder: string, qemu: string[]): string {
+export function chassisScript(folder: string, qemu: string[], clockOffSeconds: number): string {
   const command = qemu.map(shellWord).join(' \\\n    ');
   return `#!/bin/sh
 dir=${quote(folder)}
@@ -29,7 +29,7 @@ order() { # index of the network card, index of the disk: from the next reset on
 }
 
 start() {
-  NIC_BOOT=0 DISK_BOOT=1
+  NIC_BOOT=0 DISK_BOOT=1 CLOCK=$(date -u -d '${clockOffSeconds} seconds' +%Y-%m-%dT%H:%M:%S)
   if [ -e "$dir/boot-once" ] && [ "$(cat "$dir/boot-once")" = default ]; then NIC_BOOT=1 DISK_BOOT=0; fi
   rm -f "$dir/qmp.sock"
   qemu-system-x86_64 \\
@@ -110,10 +110,10 @@ function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Quoted, except for the two variables of the boot order. */
+/** Quoted, except for the variables that the script fills in. */
 function shellWord(word: string): string {
   return word
-    .split(/(\$NIC_BOOT|\$DISK_BOOT)/)
-    .map((part) => (part === '$NIC_BOOT' || part === '$DISK_BOOT' ? `"${part}"` : part === '' ? '' : quote(part)))
+    .split(/(\$(?:NIC_BOOT|DISK_BOOT|CLOCK))/)
+    .map((part, at) => (at % 2 === 1 ? `"${part}"` : part === '' ? '' : quote(part)))
     .join('');
 }

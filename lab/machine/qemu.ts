@@ -35,7 +35,8 @@ function uefiArguments(spec: MachineSpec, files: MachineFiles): string[] {
 /**
  * QEMU's command line for one machine: a chassis with a disk, a network card and a KCS port to its BMC, and nothing that
  * a real server lacks (no kernel from outside, no host folders, no forwarded ports).
- * `$NIC_BOOT` and `$DISK_BOOT` stand for the boot order that the BMC chose; the chassis script fills them in.
+ * `$NIC_BOOT` and `$DISK_BOOT` stand for the boot order that the BMC chose, `$CLOCK` for its clock as it is switched on; the
+ * chassis script fills them in.
  */
 export function qemuArguments(spec: MachineSpec, files: MachineFiles, tap: string, kcsPort: number): string[] {
   const firmware = spec.firmware === 'uefi' ? uefiArguments(spec, files) : [];
@@ -67,6 +68,7 @@ export function qemuArguments(spec: MachineSpec, files: MachineFiles, tap: strin
     '-vga',
     'none',
     ...firmware,
+    ...(spec.clockOffSeconds === 0 ? [] : ['-rtc', 'base=$CLOCK']),
     '-netdev',
     `tap,id=net0,ifname=${tap},script=no,downscript=no`,
     '-device',

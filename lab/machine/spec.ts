@@ -22,6 +22,8 @@ export const MachineSpec = z.strictObject({
   networkBoot: z.enum(['pxe', 'http']),
   /** UEFI: the vendors' keys are enrolled, as in the factory, and what they did not sign does not start. */
   secureBoot: z.boolean(),
+  /** How far its clock goes ahead of ours each time it is switched on; behind when negative. */
+  clockOffSeconds: z.number().int(),
 });
 export type MachineSpec = z.infer<typeof MachineSpec>;
 
@@ -49,6 +51,7 @@ export function equip(wish: MachineWish): MachineSpec {
     diskBus: 'virtio',
     networkBoot: 'pxe',
     secureBoot: false,
+    clockOffSeconds: 0,
     ...wish,
   };
 }

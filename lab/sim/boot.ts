@@ -26,8 +26,6 @@ export interface Boot {
   faults(): Faults;
   /** A step of work called `what`, by default of the machine's usual pace. Throws when the power goes. */
   pause(what?: string): Promise<void>;
-  /** Milliseconds since the epoch by the machine's own clock. */
-  now(): number;
   /** Told when the region refused for good; the agent then stays up until somebody switches it off. */
   onRefused?(refused: Refused): void;
   /** A new process of the agent: aborted when that is killed, or the power goes. Without it nobody kills agents here. */

@@ -16,10 +16,10 @@ function parsed<T>(plan: InstallPlan, ending: string, schema: z.ZodType<T>): T {
 }
 
 /** As cloud-init signs: OAuth 1.0 PLAINTEXT, a new nonce each time. */
-function signature(keys: { consumer_key: string; token_key: string; token_secret: string }, now: number): string {
+function signature(keys: { consumer_key: string; token_key: string; token_secret: string }): string {
   const parts = {
     oauth_nonce: randomUUID(),
-    oauth_timestamp: String(Math.round(now / 1000)),
+    oauth_timestamp: String(Math.round(Date.now() / 1000)),
     oauth_version: '1.0',
     oauth_signature_method: 'PLAINTEXT',
     oauth_consumer_key: keys.consumer_key,
@@ -47,7 +47,7 @@ export async function runInstalled(boot: Boot, plan: InstallPlan, onRead: (read:
   const { maas: reporting } = parsed(plan, 'reporting.cfg', Reporting).reporting;
   const base = `${new URL(datasource.metadata_url).pathname}2012-03-01`;
   const read = async (item: string): Promise<string | null> => {
-    const headers = () => ({ authorization: signature(datasource, boot.now()) });
+    const headers = () => ({ authorization: signature(datasource) });
     try {
       return (await ask(boot, 'GET', `${base}/${item}`, headers)).text;
     } catch (error) {
@@ -57,7 +57,7 @@ export async function runInstalled(boot: Boot, plan: InstallPlan, onRead: (read:
   };
   const tell = async (event_type: 'start' | 'finish', name: string) => {
     const event = { event_type, origin: 'cloudinit', name, description: `running ${name}`, result: 'SUCCESS' };
-    const headers = () => ({ authorization: signature(reporting, boot.now()) });
+    const headers = () => ({ authorization: signature(reporting) });
     await ask(boot, 'POST', new URL(reporting.endpoint).pathname, headers, event);
   };
   try {

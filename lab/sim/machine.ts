@@ -24,8 +24,6 @@ export interface SimulatedMachine {
   /** May be changed while it runs. */
   faults: Faults;
   pace: [number, number];
-  /** How far its clock goes ahead of ours. */
-  clockOffMs: number;
   isOn(): boolean;
   /** The button on its front. */
   press(power: 'on' | 'off'): Promise<void>;
@@ -114,7 +112,6 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
       visible: visibleAt(address),
       faults: () => machine.faults,
       pause,
-      now: () => Date.now() + machine.clockOffMs,
       onRefused: ({ message }) => {
         refusal = message;
       },
@@ -216,7 +213,6 @@ export function createSimulatedMachine(rack: SimulatedRack, options: SimulatedMa
     hardware,
     faults: options.faults ?? {},
     pace: options.pace ?? [0, 20],
-    clockOffMs: 0,
     isOn: bmc.isOn,
     press: set,
     powerOns: () => ons,

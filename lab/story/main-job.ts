@@ -146,7 +146,10 @@ export async function firstLogin(story: Story, machine: StoryMachine): Promise<s
   return config;
 }
 
-/** Logs in by the run's key; checks host name and user-data; leaves the marks. */
+/** An emulated processor's clock stands still while its host is busy. */
+const CLOCK_DRIFT_SECONDS = 300;
+
+/** Logs in by the run's key; checks host name, user-data and that its clock goes as it should; leaves the marks. */
 export async function visit(story: Story, machine: StoryMachine): Promise<void> {
   const { lab, nonce, marks } = story;
   const { hostname, spec } = machine;
@@ -161,8 +164,12 @@ disk=/dev/$(lsblk -dno NAME,SERIAL | awk '$2 == "${spec.diskSerial}" {print $1}'
 printf %s '${marks.file}' > /root/marker
 printf %s '${marks.end}' | dd of="$disk" bs=1M seek=${spec.diskMiB - 1} conv=notrunc,fsync status=none
 sync
+date +%s
 `;
-  await runOnMachine(config, hostname, script, 60_000);
+  const seconds = Number(await runOnMachine(config, hostname, script, 60_000));
+  const offBy = seconds - Date.now() / 1000 - spec.clockOffSeconds;
+  if (!(Math.abs(offBy) < CLOCK_DRIFT_SECONDS))
+    throw new Error(`the clock of ${hostname} is ${offBy} s from where it was set`);
   const disk = await inspectDisk(lab.diskImage(spec.name), [marks.file, marks.end]);
   // Otherwise the search after erasing would prove nothing.
   if (Object.values(disk.found).includes(-1)) throw new Error(`the marks are not on the disk of ${hostname}`);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { type Lab, startLab } from '@ingot/lab/data-centre.ts';
 import { clearLeftovers, type Ledger, openLedger } from '@ingot/lab/run/ledger.ts';
 import { waitFor } from '@ingot/lab/run/wait.ts';
+import { createDice } from '@ingot/lab/sim/dice.ts';
 import { cliHands, type Hands } from '@ingot/lab/story/hands.ts';
 import { provideImages } from '@ingot/lab/story/images.ts';
 import { type Ingot, startIngot } from '@ingot/lab/story/ingot-processes.ts';
@@ -25,6 +26,7 @@ import { waitForLogin } from '@ingot/lab/story/ssh.ts';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { operator, startBrowser } from '../../web/testing/browser.ts';
+import { type Blow, type Storm, startStorm } from '../faults/storm.ts';
 
 // The main job on real firmware: SeaBIOS by command line, OVMF by browser. Each test is one step of a machine's life and
 // stands on the one before; after a failure the rest of that machine's steps fail with it.
@@ -75,6 +77,30 @@ async function bmcSessions(name: string): Promise<number> {
   return (await readFile(lab.bmcLog(name), 'utf8')).split('Activate session: Session started').length - 1;
 }
 
+/** Pids of the Kea of this lab's rack; its program lies in the rack's own directory. */
+async function keaPids(): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const programs = await Promise.all(
+    pids.map(async (pid) => (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')[0] ?? ''),
+  );
+  const isOurs = (program = '') => program.startsWith(`${ingot.stateDir}/`) && program.endsWith('/kea-dhcp4');
+  return pids.filter((_, at) => isOurs(programs[at])).map(Number);
+}
+
+/** kill -9 of Kea every few seconds; after each it has to be there again. */
+function keaStorm(seed: number): Storm {
+  const kill: Blow = {
+    name: 'kea',
+    async strike() {
+      for (const pid of await keaPids()) process.kill(pid, 'SIGKILL');
+    },
+  };
+  const answers = async () => {
+    if ((await keaPids()).length === 0) throw new Error('Kea is away');
+  };
+  return startStorm({ kinds: [kill], dice: createDice(seed), betweenMs: [3000, 12_000], most: 40, answers });
+}
+
 /** A machine that runs has what a real one has: firmware, network card, BMC; nothing comes to it past these. */
 async function expectNothingHandedIn(name: string): Promise<void> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
@@ -97,8 +123,9 @@ beforeAll(async () => {
     ledger,
     stateDir: path.join(stateDir, 'lab'),
     machines: [
-      { name: 'amber', firmware: 'bios' },
-      { name: 'birch', firmware: 'uefi' },
+      // A clock an hour behind and one an hour ahead, for all of their lives.
+      { name: 'amber', firmware: 'bios', clockOffSeconds: -3600 },
+      { name: 'birch', firmware: 'uefi', clockOffSeconds: 3600 },
     ],
   });
   ingot = await startIngot({
@@ -186,6 +213,11 @@ describe('a BIOS machine, by command line', () => {
     expect(await powerChanges('amber', since)).toEqual(switched);
   });
 
+  /**
+   * @fault The clock of a machine is an hour off, all its life: one machine's behind, another's ahead.
+   * @sees Nothing. Its own system keeps the wrong time, for here it hears of no other.
+   * @ends Enlisted, commissioned, deployed, let in and erased as any other; cloud-init takes the time it signs with from us.
+   */
   test('lets its owner in by key, with their user-data', { timeout: 2 * LIMIT_MS.login + 120_000 }, async () => {
     await visit(story, machine);
   });
@@ -219,6 +251,7 @@ describe('a UEFI machine, from the browser', () => {
   let story: Story;
   let machine: StoryMachine;
   let browser: Browser;
+  let storm: Storm | null = null;
   let person: ReturnType<typeof operator>;
 
   beforeAll(async () => {
@@ -230,6 +263,7 @@ describe('a UEFI machine, from the browser', () => {
     await person.addKey(story.publicKey);
   }, 60_000);
   afterAll(async () => {
+    await storm?.end();
     await browser?.close();
   });
 
@@ -255,16 +289,29 @@ describe('a UEFI machine, from the browser', () => {
     expect(await compareHardware(story, machine)).toEqual([]);
   });
 
-  test('is deployed with user-data', { timeout: LIMIT_MS.deploy + 120_000 }, async () => {
+  /**
+   * @fault Kea is killed with -9 every few seconds at seeded random moments from the order to deploy a machine until it has
+   * installed and started its own system.
+   * @sees Nothing; the rack starts Kea again.
+   * @ends Deployed by one power-on, and reachable by SSH at the address that it was given.
+   */
+  test('is deployed with user-data, though Kea dies again and again', {
+    timeout: LIMIT_MS.deploy + 120_000,
+  }, async () => {
     await person.act('Allocate');
     await person.waitForStatus('Allocated', 30_000);
 
+    const since = Date.now();
+    storm = keaStorm(20260308);
     await person.act('Deploy', (page) => page.getByLabel('User-data').fill(userData(story)));
     await person.waitForStatus('Deployed', LIMIT_MS.deploy);
+    expect((await powerChanges('birch', since)).filter((call) => call === 'set power 1')).toHaveLength(1);
   });
 
   test('lets its owner in by key, with their user-data', { timeout: 2 * LIMIT_MS.login + 120_000 }, async () => {
     await visit(story, machine);
+    await storm?.end();
+    expect(storm?.blows.length).toBeGreaterThan(5);
   });
 
   test('comes back erased: every sector reads zero', { timeout: LIMIT_MS.release + 120_000 }, async () => {
