@@ -146,6 +146,12 @@ const ask = async (host: Host, token: string) =>
     ).body,
   );
 
+/** As if it had been deployed by an administrator. */
+async function own(systemId: string): Promise<void> {
+  const owned = { status: 'DEPLOYED', owner_id: region.admin.id };
+  await region.deps.db.updateTable('machines').set(owned).where('system_id', '=', systemId).execute();
+}
+
 describe('forged enlistments', () => {
   /**
    * @fault A host with a lease reports the MAC of another machine as its own, in its report or only in its inventory.
@@ -158,11 +164,7 @@ describe('forged enlistments', () => {
   ])('nobody takes an interface of a %s machine', async (_what, deployed) => {
     const [victim, thief] = [newHost(), newHost()];
     const systemId = await enlisted(victim);
-    if (deployed) {
-      const { db } = region.deps;
-      const owned = { status: 'DEPLOYED', owner_id: region.admin.id };
-      await db.updateTable('machines').set(owned).where('system_id', '=', systemId).execute();
-    }
+    if (deployed) await own(systemId);
     for (const [macs, told] of [
       [[thief.mac, victim.mac], [thief.mac]],
       [[thief.mac], [thief.mac, victim.mac]],
@@ -187,9 +189,9 @@ describe('forged enlistments', () => {
   });
 
   /**
-   * @fault A host that is deployed already boots as an unknown one would and enlists.
+   * @fault A host that is deployed, or at work, boots as an unknown one would and enlists.
    * @sees status.wrong at the host, with the name of the machine that it is.
-   * @ends Refused; the deployed machine is not changed.
+   * @ends Refused; the machine is not changed.
    */
   it('an accepted machine does not enlist again', async () => {
     const host = newHost();
@@ -198,6 +200,11 @@ describe('forged enlistments', () => {
     expect((await enlist(host)).body).toMatchObject({ code: 'status.wrong' });
     expect((await state(systemId)).status).toBe('COMMISSIONING');
     await apply(systemId, { type: 'abort', actor: region.admin });
+    await own(systemId);
+    const before = await state(systemId);
+    expect((await enlist(host)).body).toMatchObject({ code: 'status.wrong' });
+    expect(before.status).toBe('DEPLOYED');
+    expect(await state(systemId)).toEqual(before);
   });
 });
 
@@ -210,9 +217,7 @@ describe('two machines with one MAC', () => {
   it('commissioning fails by name while the other one is in use', async () => {
     const [one, twin] = [newHost(), newHost()];
     const [first, second] = [await enlisted(one), await enlisted(twin)];
-    const { db } = region.deps;
-    const owned = { status: 'DEPLOYED', owner_id: region.admin.id };
-    await db.updateTable('machines').set(owned).where('system_id', '=', first).execute();
+    await own(first);
     const { token } = await commissioning(twin, second);
     expect((await say(twin, token, 'inventory', inventoryOf([twin.mac, one.mac]))).status).toBe(204);
     expect(await state(second)).toMatchObject({
@@ -220,6 +225,9 @@ describe('two machines with one MAC', () => {
       attempt: { failure: { code: 'machine.mac_in_use', message: expect.stringContaining(one.mac) } },
     });
     expect(await interfacesOf(first)).toEqual([one.mac]);
+    const again = await commissioning(twin, second);
+    expect((await say(twin, again.token, 'inventory', inventoryOf([twin.mac]))).status).toBe(204);
+    expect(await state(second)).toMatchObject({ status: 'COMMISSIONING', attempt: { failure: null } });
   });
 
   /**

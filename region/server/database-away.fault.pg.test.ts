@@ -31,13 +31,14 @@ test('a database that is killed is said to be away, and found again', async () =
   await Promise.all(busy);
   const away = asked();
   const native = await away.native;
-  expect(native.status).toBe(503);
+  expect([native.status, native.headers['retry-after']]).toEqual([503, expect.stringMatching(/^\d+$/)]);
   expect(ApiError.parse(JSON.parse(native.text))).toMatchObject({
     code: 'database.away',
     fix: expect.stringMatching(/\w/),
   });
   expect(await away.dialect).toMatchObject({
     status: 503,
+    headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
     text: expect.stringContaining('The database does not answer'),
   });
   expect((await away.health).status).toBe(503);

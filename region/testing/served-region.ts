@@ -15,6 +15,7 @@ import { silentLog, startTestCluster } from './cluster.ts';
 export interface Answer {
   status: number;
   type: string;
+  headers: http.IncomingHttpHeaders;
   text: string;
 }
 
@@ -78,7 +79,7 @@ export async function startServedRegion(limits?: RequestLimits): Promise<ServedR
           if (type.includes('event-stream')) response.destroy();
         });
         response.on('close', () =>
-          resolve({ status: response.statusCode ?? 0, type, text: Buffer.concat(parts).toString() }),
+          resolve({ status: response.statusCode ?? 0, type, headers: response.headers, text: Buffer.concat(parts).toString() }),
         );
       });
       request.setTimeout(SILENCE_MS, () => request.destroy(new Error(`${method} ${at}: no answer`)));

@@ -39,7 +39,7 @@ async function killInTurns(until: AbortSignal, count: { kills: number }): Promis
 
 /**
  * @fault Two region processes serve one PostgreSQL, and one of them is killed with -9 every few seconds, in turns.
- * @sees The API goes on at the other process; the rack's link comes back there within a second.
+ * @sees The API goes on at the other process; the rack's link comes back there within seconds.
  * @ends Every machine rests where its last action leads, everything acknowledged is there, one power-on for each attempt.
  */
 test('machines live their lives while one region or the other is killed', { timeout: 240_000 }, async () => {
