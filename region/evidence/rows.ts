@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Tables } from '../store/schema.ts';
+import { storable, storableJson } from '../store/storable.ts';
 
 type Db = Kysely<Tables> | Transaction<Tables>;
 
@@ -36,7 +37,7 @@ export function appending(rows: readonly EvidenceRow[]): RawBuilder<unknown> {
       FROM unnest(${column((row) => row.attemptId)}::bigint[], ${column((row) => row.systemId)}::text[],
         ${column((row) => row.mac)}::text[], ${column((row) => Math.max(0, Math.round(row.agoMs)))}::float8[],
         ${column((row) => row.phase)}::text[], ${column((row) => row.kind)}::text[],
-        ${column((row) => row.text)}::text[], ${column((row) => JSON.stringify(row.data))}::text[])
+        ${column((row) => storable(row.text))}::text[], ${column((row) => storableJson(row.data))}::text[])
         WITH ORDINALITY AS r(attempt_id, system_id, mac, ago, phase, kind, text, data, nth)) n
     WHERE attempt_id IS NULL
       OR place + (SELECT count(*) FROM evidence e WHERE e.attempt_id = n.attempt_id) <= ${EVIDENCE_PER_ATTEMPT}
@@ -111,7 +112,7 @@ export async function ownersByMac(db: Db, macs: readonly string[]): Promise<Map<
 /** The newest evidence stands on the attempt itself, so that a missed deadline can name it at once. */
 export async function noteNewest(db: Db, attemptId: number, kind: string, text: string, agoMs: number): Promise<void> {
   await sql`
-    UPDATE attempts SET last_evidence = jsonb_build_object('kind', ${kind}::text, 'text', ${text}::text, 'at',
+    UPDATE attempts SET last_evidence = jsonb_build_object('kind', ${kind}::text, 'text', ${storable(text)}::text, 'at',
       (extract(epoch FROM now()) * 1000)::bigint - ${Math.max(0, Math.round(agoMs))}::bigint)
     WHERE id = ${attemptId} AND ended IS NULL`.execute(db);
 }

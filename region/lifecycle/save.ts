@@ -1,5 +1,6 @@
 import type { Attempt, MachineState } from '@ingot/core/machine/model.ts';
 import { type RawBuilder, sql } from 'kysely';
+import { storableJson } from '../store/storable.ts';
 import type { LoadedMachine } from './load.ts';
 
 const date = (instant: number | null) => (instant === null ? null : new Date(instant));
@@ -105,7 +106,7 @@ export function savingRows(saved: readonly { loaded: LoadedMachine; after: Machi
   return sql`
     UPDATE machines m SET (${targets}, version, power_state_at) = ROW(${values}, m.version + 1,
       CASE WHEN m.power_state = r.power_state THEN m.power_state_at ELSE r.updated END)
-    FROM jsonb_populate_recordset(NULL::machines, ${JSON.stringify(rows)}::jsonb) r WHERE m.id = r.id`;
+    FROM jsonb_populate_recordset(NULL::machines, ${storableJson(rows)}::jsonb) r WHERE m.id = r.id`;
 }
 
 /**
@@ -137,7 +138,7 @@ function closeReplaced(
   ];
 }
 
-const json = (value: unknown) => (value === null ? null : JSON.stringify(value));
+const json = (value: unknown) => (value === null ? null : storableJson(value));
 
 function savingAttempt(machineId: number, before: Attempt | null, after: MachineState): RawBuilder<unknown>[] {
   const { attempt } = after;

@@ -2,6 +2,7 @@ import type { Actor, DomainEvent } from '@ingot/core/machine/model.ts';
 import { type RawBuilder, sql, type Transaction } from 'kysely';
 import type { Caller } from '../deps.ts';
 import type { Tables } from '../store/schema.ts';
+import { storableJson } from '../store/storable.ts';
 
 /** Numbers that clients compare. */
 export const EVENT_LEVELS = { AUDIT: 0, DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40 } as const;
@@ -52,5 +53,5 @@ export function tellingOf(told: readonly Told[]): RawBuilder<unknown> {
   const columns = sql.join(COLUMNS.map((name) => sql.ref(name)));
   return sql`
     INSERT INTO events (${columns})
-    SELECT ${columns} FROM jsonb_populate_recordset(NULL::events, ${JSON.stringify(rows)}::jsonb)`;
+    SELECT ${columns} FROM jsonb_populate_recordset(NULL::events, ${storableJson(rows)}::jsonb)`;
 }

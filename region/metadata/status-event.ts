@@ -2,11 +2,11 @@ import * as z from 'zod';
 
 /** The webhook message of cloud-init's reporting (metadata-api.md §6). */
 export const StatusMessage = z.object({
-  event_type: z.string(),
+  event_type: z.string().max(256),
   origin: z.string().max(256),
   name: z.string().max(256),
   description: z.string().max(4096),
-  result: z.string().optional(),
+  result: z.string().max(256).optional(),
   timestamp: z.number().optional(),
 });
 export type StatusMessage = z.infer<typeof StatusMessage>;

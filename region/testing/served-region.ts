@@ -79,7 +79,12 @@ export async function startServedRegion(limits?: RequestLimits): Promise<ServedR
           if (type.includes('event-stream')) response.destroy();
         });
         response.on('close', () =>
-          resolve({ status: response.statusCode ?? 0, type, headers: response.headers, text: Buffer.concat(parts).toString() }),
+          resolve({
+            status: response.statusCode ?? 0,
+            type,
+            headers: response.headers,
+            text: Buffer.concat(parts).toString(),
+          }),
         );
       });
       request.setTimeout(SILENCE_MS, () => request.destroy(new Error(`${method} ${at}: no answer`)));
