@@ -1,5 +1,5 @@
 import type { Enlist, EnlistReply } from '@ingot/contract/agent.ts';
-import { factsFromInventory, type HardwareFacts } from '@ingot/core/hardware/facts.ts';
+import type { HardwareFacts } from '@ingot/core/hardware/facts.ts';
 import { FAST_TRACK } from '@ingot/core/machine/draft.ts';
 import { sql, type Transaction } from 'kysely';
 import type { RegionDeps } from '../deps.ts';
@@ -10,6 +10,7 @@ import type { Tables } from '../store/schema.ts';
 import { type AgentRefusal, badRequest, refusedFor } from './agent-refusal.ts';
 import { bmcHost, checkBmc, storeBmc } from './bmc.ts';
 import { applyInventory } from './inventory/apply.ts';
+import { storableFacts } from './inventory/facts.ts';
 import { countNewOnVlan, macHolders, machineForAgent, newMachineOfBmc, subnetOf } from './machine-rows.ts';
 import { type AgentSession, rememberClosing, rememberMachine } from './session-rows.ts';
 
@@ -111,7 +112,7 @@ export async function takeEnlistment(
   }
   const report = await readReport(deps, enlist, from);
   if (isRefusal(report)) return { ok: false, refusal: report };
-  const facts = factsFromInventory(enlist.inventory);
+  const facts = storableFacts(enlist.inventory);
   const found = await findKnown(deps, report, facts);
   if (isRefusal(found)) return { ok: false, refusal: found };
   const stored = await deps.db.transaction().execute(async (trx) => {

@@ -291,6 +291,45 @@ describe('boot tickets', () => {
   });
 });
 
+describe('strings that no database keeps', () => {
+  const ODD = 'A\0B\ud83dC';
+  const disk = { name: 'vda', kname: 'vda', type: 'disk', size: 8e9, ro: false, serial: ODD, model: ODD, vendor: ODD };
+  const card = { name: 'ens0', driver: ODD, vendor: ODD, product: ODD, firmware: ODD };
+  const changes: Partial<Inventory>[] = [
+    { dmi: { system_serial: ODD, system_vendor: ODD, board_asset_tag: ODD, [ODD]: 'x' } },
+    { lsblk: JSON.stringify({ blockdevices: [disk] }) },
+    { cpuinfo: `processor\t: 0\nmodel name\t: ${ODD}\n` },
+    { lshwXml: `<list><node id="${ODD}"/></list>` },
+    { lspci: ODD, lldp: ODD, cmdline: ODD, modaliases: [ODD], kernelRelease: ODD },
+    { lldp: `<lldp><interface name="ens0"><chassis><name>${ODD}</name></chassis></interface></lldp>` },
+    { support: { dmidecode: ODD, lsusb: ODD, dmesg: ODD, serial: ODD }, extra: { storage: ODD, machine: ODD } },
+    { diskLinks: { [ODD]: 'vda', 'by-id/x': ODD } },
+  ];
+
+  /**
+   * @fault The firmware, disks and cards of a machine give names and serials with a NUL or half a character in them.
+   * @sees U+FFFD in their place.
+   * @ends The inventory is taken; commissioning goes on.
+   */
+  it('an inventory is taken whatever its strings hold', async () => {
+    const host = newHost();
+    const systemId = await enlisted(host);
+    const { token } = await commissioning(host, systemId);
+    const ethernet = inventoryOf([host.mac]).ethernet.map((one) => ({ ...one, ...card }));
+    for (const change of [...changes, { ethernet }]) {
+      const answer = await say(host, token, 'inventory', { ...inventoryOf([host.mac]), ...change });
+      expect(answer, JSON.stringify(change)).toMatchObject({ status: 204 });
+    }
+    expect(await state(systemId)).toMatchObject({ status: 'COMMISSIONING', attempt: { failure: null } });
+    const text = `${ODD} is said`;
+    const progress = { kind: 'step', name: ODD, state: 'running', text };
+    expect((await say(host, token, 'progress', progress)).status).toBe(204);
+    const done = { outcome: 'failed', code: 'install.step_failed', message: text, bmc: null };
+    expect((await say(host, token, 'done', done)).status).toBe(200);
+    expect(await state(systemId)).toMatchObject({ status: 'FAILED_COMMISSIONING' });
+  });
+});
+
 describe('scripts', () => {
   const outcome = (over: object) => ({
     status: 'failed',

@@ -1,10 +1,11 @@
 import type { Inventory } from '@ingot/contract/agent.ts';
-import { factsFromInventory, type HardwareFacts, unreadable } from '@ingot/core/hardware/facts.ts';
+import { type HardwareFacts, unreadable } from '@ingot/core/hardware/facts.ts';
 import { failure } from '@ingot/core/machine/catalogue.ts';
 import type { Failure } from '@ingot/core/machine/model.ts';
 import type { RegionDeps } from '../deps.ts';
 import { writeEvents } from '../lifecycle/write-events.ts';
 import { applyInventory } from './inventory/apply.ts';
+import { storableFacts } from './inventory/facts.ts';
 import { storeTold, toldByInventory } from './inventory/told.ts';
 import { type AgentMachine, macHolders } from './machine-rows.ts';
 import { statusEvents } from './result-events.ts';
@@ -20,7 +21,7 @@ export async function takeInventory(
   inventory: Inventory,
   from: { address: string; mac: string },
 ): Promise<void> {
-  const facts = factsFromInventory(inventory);
+  const facts = storableFacts(inventory);
   const why = notAMachine(facts) ?? (await anotherOne(deps, machine, facts));
   if (why === null) return storeInventory(deps, machine, inventory, facts, from);
   const actor = { kind: 'agent' } as const;

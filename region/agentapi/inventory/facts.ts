@@ -1,0 +1,9 @@
+import type { Inventory } from '@ingot/contract/agent.ts';
+import { factsFromInventory, type HardwareFacts } from '@ingot/core/hardware/facts.ts';
+import { storableJson } from '../../store/storable.ts';
+
+/** What an inventory tells, with every string as the database can keep it: firmware pads serials with NUL, or forgets to set them. */
+export function storableFacts(inventory: Inventory): HardwareFacts {
+  // Facts are numbers, strings, null and lists and objects of these: JSON gives back what it was given.
+  return JSON.parse(storableJson(factsFromInventory(inventory)));
+}
