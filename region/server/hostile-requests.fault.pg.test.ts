@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { ApiError } from '@ingot/contract/native.ts';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ServedRegion, startServedRegion } from '../testing/served-region.ts';
 
 // A whole region behind real sockets, asked by whoever wishes it ill. The seeds are kept: a failure repeats.
@@ -76,16 +76,52 @@ describe('slow', () => {
       for (const answer of await Promise.all(slow)) expect(answer).toMatch(/^(HTTP\/1.1 4\d\d |$)/);
     },
   );
+});
+
+describe('more connections than a server may hold', () => {
+  const CONNECTIONS = 60;
+  const BEYOND = 20;
+  let small: ServedRegion;
+  // Heads may take so long here that no idle connection ends before the test is through.
+  beforeAll(async () => {
+    small = await startServedRegion({ ...LIMITS, headersMs: 30_000, requestMs: 60_000, connections: CONNECTIONS });
+  });
+  afterAll(() => small?.stop());
+
+  const connect = () =>
+    new Promise<net.Socket>((resolve, reject) => {
+      const socket = net.connect(small.port, '127.0.0.1', () => resolve(socket));
+      socket.once('error', reject);
+      socket.once('close', () => resolve(socket));
+    });
+
+  /** Asks over a connection that stays open, and gives the answer's first line. */
+  const healthOver = (socket: net.Socket) =>
+    new Promise<string>((resolve, reject) => {
+      socket.once('data', (part) => resolve(part.toString('latin1').split('\r\n')[0] ?? ''));
+      socket.once('close', () => reject(new Error('closed')));
+      socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+    });
 
   /**
    * @fault More connections are opened than a server may hold.
    * @sees The newest are closed at once; those that are served go on.
-   * @ends When the idle ones are gone (their heads never come) the next client is served.
+   * @ends When some of the others are gone the next client is served.
    */
-  test('connections beyond the limit are dropped and the server recovers', async () => {
-    const opened = Array.from({ length: LIMITS.connections + 100 }, () => raw('', { keepOpen: true }));
-    await Promise.all(opened);
-    await stillServes();
+  test('the newest are closed at once, those that are served go on, and the next is served when there is room', async () => {
+    const served = await connect();
+    expect(await healthOver(served)).toBe('HTTP/1.1 200 OK');
+    const idle = await Promise.all(Array.from({ length: CONNECTIONS - 1 }, connect));
+    const beyond = await Promise.all(Array.from({ length: BEYOND }, connect));
+    await vi.waitFor(() => expect(beyond.filter((socket) => !socket.closed)).toHaveLength(0), 10_000);
+    expect(idle.filter((socket) => socket.closed)).toHaveLength(0);
+    expect(await healthOver(served)).toBe('HTTP/1.1 200 OK');
+    for (const socket of idle) socket.destroy();
+    await vi.waitFor(
+      async () => expect((await small.ask({ method: 'GET', path: '/healthz' })).status).toBe(200),
+      10_000,
+    );
+    served.destroy();
   });
 });
 
@@ -100,13 +136,18 @@ describe('oversized', () => {
    */
   test('bodies and heads beyond the limit are refused unread', async () => {
     const before = process.memoryUsage().rss;
-    for (const local of [true, false]) {
-      const native = await region
-        .ask({ method: 'POST', path: '/api/v1/login', headers: json, body: big, local })
-        .catch(() => null);
-      if (native === null) continue;
-      expect(native.status).toBe(413);
-      expect(ApiError.parse(JSON.parse(native.text)).code).toBe('input.too_large');
+    // Twenty of 40 MiB at once: were they kept, that would be five times the bound below.
+    const asked = Array.from({ length: 20 }, (_, at) =>
+      region
+        .ask({ method: 'POST', path: '/api/v1/login', headers: json, body: big, local: at % 2 === 0 })
+        // Cut while we were still sending.
+        .catch(() => null),
+    );
+    const answered = (await Promise.all(asked)).filter((answer) => answer !== null);
+    expect(answered.length).toBeGreaterThan(0);
+    for (const { status, text } of answered) {
+      expect(status).toBe(413);
+      expect(ApiError.parse(JSON.parse(text)).code).toBe('input.too_large');
     }
     const lengths = (at: string) =>
       raw(`POST ${at} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9999999999\r\n\r\n`, {
@@ -114,7 +155,6 @@ describe('oversized', () => {
       });
     expect(await lengths('/api/v1/login')).toContain('"input.too_large"');
     expect(await lengths('/MAAS/api/2.0/machines/')).toMatch(/^HTTP\/1.1 413 (?:.*\r\n)+content-type: text\/plain/i);
-    expect(await lengths('/MAAS/metadata/status/abc')).toMatch(/^HTTP\/1.1 4(13|01) /);
     expect(await lengths('/agent/v1/session')).toMatch(/^HTTP\/1.1 413 .*"code":"input.too_large"/s);
     expect(await raw(`GET /healthz HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(100_000)}\r\n\r\n`)).toMatch(
       /^HTTP\/1.1 431 /,
