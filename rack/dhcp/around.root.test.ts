@@ -11,6 +11,8 @@ import { snapshotOf } from '../testing/snapshot.ts';
 /** What a rack that gives addresses notices around it: other servers, a range that is used up, requests through a relay. */
 
 const client = new URL('../testdata/dhcp-client.mjs', import.meta.url).pathname;
+const hostile = new URL('../testdata/dhcp-hostile.mjs', import.meta.url).pathname;
+const SEED = 20260311;
 const base = snapshotOf('10.82.0', { sha256: '0'.repeat(64), size: 1 });
 
 let lan: TestLan;
@@ -24,6 +26,7 @@ beforeAll(async () => {
   lan = await createTestLan({ rack: '10.82.0.1/24', rogue: '10.82.0.66/24', relay: '10.82.0.9/24', machine: null });
   await lan.run('relay', 'ip', 'addr', 'add', '10.83.0.1/24', 'dev', 'lo');
   await lan.run('rack', 'ip', 'route', 'add', '10.83.0.0/24', 'via', '10.82.0.9');
+  await lan.run('relay', 'ip', 'route', 'add', '255.255.255.255/32', 'dev', 'eth0');
   dir = await mkdtemp(join(tmpdir(), 'around-'));
   await bundleRack(join(dir, 'rack.mjs'));
   region = startFakeRegion(join(dir, 'rack.sock'), told, new Map());
@@ -51,11 +54,14 @@ async function apply(vlans: Snapshot['vlans']): Promise<void> {
     .toMatchObject({ version, error: null });
 }
 const lease = (mac: string) => lan.run('machine', process.execPath, client, 'lease', mac);
-const newest = () =>
-  region
-    .of('dhcp')
-    .flatMap(({ foreign }) => foreign)
-    .at(-1);
+function startDnsmasq() {
+  const common =
+    '-k --conf-file=/dev/null --port=0 --interface=eth0 --bind-interfaces --no-ping --pid-file= --user=root';
+  const range = ['--dhcp-range=10.82.0.200,10.82.0.210,1h', '--dhcp-leasefile=/dev/null', '--log-facility=/dev/null'];
+  return lan.start('rogue', 'dnsmasq', ...common.split(' '), ...range);
+}
+const foreign = () => region.of('dhcp').flatMap((message) => message.foreign);
+const newest = () => foreign().at(-1);
 const pools = () => region.of('dhcp').flatMap((message) => message.pools);
 
 /**
@@ -67,10 +73,7 @@ it('names a foreign DHCP server, and nobody when there is none', async () => {
   await apply(base.vlans);
   await expect.poll(newest, { timeout: 15_000 }).toEqual({ vlanId: 1, servers: [] });
   await apply([]);
-  const common =
-    '-k --conf-file=/dev/null --port=0 --interface=eth0 --bind-interfaces --no-ping --pid-file= --user=root';
-  const range = ['--dhcp-range=10.82.0.200,10.82.0.210,1h', '--dhcp-leasefile=/dev/null', '--log-facility=/dev/null'];
-  const rogue = lan.start('rogue', 'dnsmasq', ...common.split(' '), ...range);
+  const rogue = startDnsmasq();
   try {
     await apply(base.vlans);
     const servers = [{ address: '10.82.0.66', mac: await lan.mac('rogue') }];
@@ -80,6 +83,25 @@ it('names a foreign DHCP server, and nobody when there is none', async () => {
   }
   // That the probe meets its own rack's full or empty range changes no counter.
   expect(pools().every(({ refused }) => refused === 0)).toBe(true);
+}, 60_000);
+
+/**
+ * @fault a host answers the rack's search for foreign DHCP servers with packets that are nearly, or not at all, offers
+ * @sees the server that is really there, and nobody else
+ * @ends the rack goes on; a packet that offers nothing names nobody
+ */
+it('names the foreign server among hostile answers, and nobody for these', async () => {
+  const before = foreign().length;
+  const liar = lan.start('relay', process.execPath, hostile, 'offers', String(SEED));
+  const rogue = startDnsmasq();
+  try {
+    await apply(base.vlans);
+    const servers = [{ address: '10.82.0.66', mac: await lan.mac('rogue') }];
+    await expect.poll(() => foreign().slice(before), { timeout: 15_000 }).toEqual([{ vlanId: 1, servers }]);
+  } finally {
+    await lan.kill(rogue);
+    await lan.kill(liar);
+  }
 }, 60_000);
 
 /**

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Snapshot } from '@ingot/contract/rack.ts';
@@ -15,6 +15,9 @@ import { type KeaProcess, startKea } from './kea-process.ts';
 /** Our rack in proxy mode beside the DHCP servers that sites have: dnsmasq and Kea. Nobody configured them for us. */
 
 const client = new URL('../testdata/dhcp-client.mjs', import.meta.url).pathname;
+const hostile = new URL('../testdata/dhcp-hostile.mjs', import.meta.url).pathname;
+const SEED = 20260310;
+const MIB = 1024 * 1024;
 const blob = randomBytes(1000);
 const sum = createHash('sha256').update(blob).digest('hex');
 const base = snapshotOf('10.80.0', { sha256: sum, size: blob.length });
@@ -23,6 +26,7 @@ const proxied: Snapshot = { ...base, vlans: base.vlans.map((vlan) => ({ ...vlan,
 let lan: TestLan;
 let dir: string;
 let region: ReturnType<typeof startFakeRegion>;
+let rackProcess: ChildProcess;
 
 beforeAll(async () => {
   lan = await createTestLan({ rack: '10.80.0.1/24', site: '10.80.0.2/24', machine: null });
@@ -31,7 +35,7 @@ beforeAll(async () => {
   region = startFakeRegion(join(dir, 'rack.sock'), proxied, new Map([[sum, blob]]));
   await region.listening;
   const rack = [join(dir, 'rack.mjs'), '--state', dir, '--region', `unix:${join(dir, 'rack.sock')}`];
-  lan.start('rack', process.execPath, ...rack, '--log-level', 'error');
+  rackProcess = lan.start('rack', process.execPath, ...rack, '--log-level', 'error');
   await vi.waitFor(() => expect(region.of('snapshot.applied')).toMatchObject([{ error: null }]), { timeout: 20_000 });
 }, 60_000);
 afterAll(async () => {
@@ -131,3 +135,33 @@ it('leaves what does not boot from the network alone, and gives no addresses', a
   const asking = lan.run('machine', process.execPath, client, 'lease', '02:00:00:00:0c:01');
   await expect(asking).rejects.toThrow('no ACK');
 }, 15_000);
+
+/**
+ * @fault A host on the machines' network sends two thousand packets that are nearly, or not at all, DHCP: cut, with options that
+ * lie about their length, in loops, of 60 KB, empty, as noise; to port 67 and to the proxy's 4011.
+ * @sees Nothing; what is a proper request in spite of it gets a proper answer.
+ * @ends The rack keeps no more than before and tells the next machine what to boot.
+ */
+it('outlives two thousand hostile packets', async () => {
+  const memory = async () =>
+    1024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${rackProcess.pid}/status`, 'utf8'))?.[1]);
+  const stop = await dnsmasq();
+  try {
+    const [, uefi] = ASKERS;
+    const options = `${uefi?.[1]}3703034342`;
+    const asked = { server: '10.80.0.1', next: '10.80.0.1', file: uefi?.[2], vendor: uefi?.[3] };
+    expect((await boot('02:00:00:00:0d:01', options)).offered).toEqual(asked);
+    const before = await memory();
+    const sent = await lan.run('machine', process.execPath, hostile, 'requests', String(SEED), '1000', '10.80.0.1');
+    const { answers, strange } = JSON.parse(sent);
+    // Some of them are proper requests, on either port.
+    expect(answers, `seed ${SEED}`).toBeGreaterThan(20);
+    expect(strange, `seed ${SEED}`).toBe(0);
+    expect([rackProcess.exitCode, rackProcess.signalCode]).toEqual([null, null]);
+    expect((await memory()) - before).toBeLessThan(40 * MIB);
+    const booted = await boot('02:00:00:00:0d:02', options);
+    expect([booted.offered, booted.acked?.file]).toEqual([asked, uefi?.[2]]);
+  } finally {
+    await stop();
+  }
+}, 60_000);
