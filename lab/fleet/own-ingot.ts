@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { tryCommand } from '../run/command.ts';
 import { waitFor } from '../run/wait.ts';
@@ -56,11 +56,13 @@ export async function startOwnIngot(options: OwnIngotOptions): Promise<OwnIngot>
     child.once('exit', (code, signal) => resolve(`ingot up ended (${signal ?? `exit ${code}`})`));
   });
   const stop = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGTERM');
-    const late = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
-    await ended;
-    clearTimeout(late);
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+      await ended;
+      clearTimeout(late);
+    }
+    await endOrphan(stateDir);
   };
   const socketPath = path.join(stateDir, 'run/api.sock');
   try {
@@ -85,6 +87,19 @@ export async function startOwnIngot(options: OwnIngotOptions): Promise<OwnIngot>
     ended,
     stop,
   };
+}
+
+/** PostgreSQL outlives a region that was killed, for the next one to take over; here there will be no next one. */
+async function endOrphan(stateDir: string): Promise<void> {
+  const dataDir = path.join(stateDir, 'postgres/15');
+  const [pid = 0] = (await readFile(path.join(dataDir, 'postmaster.pid'), 'utf8').catch(() => ''))
+    .split('\n')
+    .map(Number);
+  // Its working directory is its data directory; the number may be somebody else's by now.
+  const isOurs = async () => (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === dataDir;
+  if (!(pid > 1) || !(await isOurs())) return;
+  process.kill(pid, 'SIGINT');
+  await waitFor('PostgreSQL to end', STOP_LIMIT_MS, async () => ((await isOurs()) ? undefined : true), 50);
 }
 
 /** A program that the kernel ends when we die, its output in a file. */
