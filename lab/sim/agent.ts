@@ -74,13 +74,14 @@ async function runProcess(boot: Boot, ticket: string, kept: Kept): Promise<Agent
     await begin(name);
     const began = performance.now();
     const { slowDisk = 1, failStep, failErase } = boot.faults();
-    const parts = bytes === undefined ? 0 : 4 * slowDisk;
+    const slower = bytes === undefined ? 1 : slowDisk;
+    const parts = bytes === undefined ? 0 : 4 * slower;
     for (let part = 1; part <= parts; part += 1) {
       await boot.pause(name);
       const bytesDone = Math.round(((bytes ?? 0) * part) / parts);
       await report({ ...base, state: 'running', bytesDone, bytesTotal: bytes });
     }
-    await boot.pause(name);
+    for (let pause = 1; pause <= slower; pause += 1) await boot.pause(name);
     const seconds = (performance.now() - began) / 1000;
     const failed = failStep === name || (failErase === true && name === 'erase');
     await report({ ...base, state: failed ? 'failed' : 'finished', seconds });

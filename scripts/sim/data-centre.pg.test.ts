@@ -11,7 +11,11 @@ import { checkout, ensureBuilt } from './built.ts';
 // boot and agent by HTTP(S), each machine from an address of its own. INGOT_FLEET=N for another number of machines.
 
 const MACHINES = Number(process.env.INGOT_FLEET ?? 40);
-const FAULTY = 9;
+const FAULTY = 10;
+/** Of those with Redfish. */
+const FAULTY_REDFISH = 3;
+/** Eight times five parts of 100 ms, where nothing else takes time. */
+const SLOW_MS = 4000;
 /** A busy host takes its time; a healthy one needs a tenth. */
 const LIFE_MS = 540_000;
 let simulation: Simulation;
@@ -105,11 +109,12 @@ describe('what is wrong with a machine', () => {
   const LIMIT_S = 15;
   /** A call over a bad line is repeated for a while. */
   const POWER_LIMIT_S = 40;
-  const ipmi = (at: number): FleetMachine => {
-    const found = simulation.fleet.machines.filter(({ hardware }) => hardware.bmc.kind === 'ipmi')[at];
-    if (!found) throw new Error(`the fleet has no ${at + 1} machines with IPMI`);
+  const nth = (bmc: 'ipmi' | 'redfish', at: number): FleetMachine => {
+    const found = simulation.fleet.machines.filter(({ hardware }) => hardware.bmc.kind === bmc)[at];
+    if (!found) throw new Error(`the fleet has no ${at + 1} machines with ${bmc}`);
     return found;
   };
+  const ipmi = (at: number) => nth('ipmi', at);
 
   beforeAll(async () => {
     const limits: Record<string, number> = { power: POWER_LIMIT_S };
@@ -124,9 +129,8 @@ describe('what is wrong with a machine', () => {
   });
 
   /** Runs one action on a faulty machine and gives how its attempt ended. */
-  async function ending(at: number, kind: FaultKind, action: string, step = 3) {
-    const machine = ipmi(at);
-    machine.fault = { kind, at: step };
+  async function ending(machine: FleetMachine, kind: FaultKind, action: string) {
+    machine.fault = { kind, at: 3 };
     const id = await act(simulation, machine, action, action === 'deploy' ? { image: SIMULATED_IMAGE } : {});
     const isOver = ({ attempt }: Seen) => attempt?.ended === true && attempt.id === id;
     const seen = await simulation.watch.until(machine.systemId() ?? '', 'the end of the attempt', 120_000, isOver);
@@ -136,26 +140,59 @@ describe('what is wrong with a machine', () => {
 
   test.concurrent.each([
     {
+      bmc: 'ipmi',
       at: 0,
       kind: 'dead-bmc',
       action: 'commission',
       status: 'FAILED_COMMISSIONING',
       code: /^(stuck\.power|power\.connection)$/,
     },
-    { at: 1, kind: 'wrong-password', action: 'commission', status: 'READY', code: /^power\.auth$/ },
+    { bmc: 'ipmi', at: 1, kind: 'wrong-password', action: 'commission', status: 'READY', code: /^power\.auth$/ },
     {
+      bmc: 'ipmi',
       at: 2,
       kind: 'lying-bmc',
       action: 'commission',
       status: 'FAILED_COMMISSIONING',
       code: /^(stuck\.(power|dhcp)|power\.action)$/,
     },
-    { at: 3, kind: 'failing-script', action: 'commission', status: 'FAILED_COMMISSIONING', code: /^script\.failed$/ },
-    { at: 4, kind: 'failing-disk', action: 'deploy', status: 'FAILED_DEPLOYMENT', code: /^install\.step_failed$/ },
+    {
+      bmc: 'ipmi',
+      at: 3,
+      kind: 'failing-script',
+      action: 'commission',
+      status: 'FAILED_COMMISSIONING',
+      code: /^script\.failed$/,
+    },
+    {
+      bmc: 'ipmi',
+      at: 4,
+      kind: 'failing-disk',
+      action: 'deploy',
+      status: 'FAILED_DEPLOYMENT',
+      code: /^install\.step_failed$/,
+    },
+    {
+      bmc: 'redfish',
+      at: 0,
+      kind: 'dead-bmc',
+      action: 'commission',
+      status: 'FAILED_COMMISSIONING',
+      code: /^(stuck\.power|power\.connection)$/,
+    },
+    { bmc: 'redfish', at: 1, kind: 'wrong-password', action: 'commission', status: 'READY', code: /^power\.auth$/ },
+    {
+      bmc: 'redfish',
+      at: 2,
+      kind: 'lying-bmc',
+      action: 'commission',
+      status: 'FAILED_COMMISSIONING',
+      code: /^(stuck\.(power|dhcp)|power\.action)$/,
+    },
   ] as const)(
-    '$kind ends as $status, by name',
-    async ({ at, kind, action, status, code }) => {
-      const end = await ending(at, kind, action);
+    '$kind ($bmc) ends as $status, by name',
+    async ({ bmc, at, kind, action, status, code }) => {
+      const end = await ending(nth(bmc, at), kind, action);
       expect(end.code).toMatch(code);
       expect(end.status).toBe(status);
       expect(end.said).toMatch(/\w/);
@@ -169,7 +206,7 @@ describe('what is wrong with a machine', () => {
    * @ends The machine is commissioned.
    */
   test.concurrent('lost packets cost time, no machine', async () => {
-    expect(await ending(5, 'packet-loss', 'commission')).toMatchObject({ status: 'READY', code: null });
+    expect(await ending(ipmi(5), 'packet-loss', 'commission')).toMatchObject({ status: 'READY', code: null });
   }, 150_000);
 
   /**
@@ -178,7 +215,7 @@ describe('what is wrong with a machine', () => {
    * @ends Failed commissioning; commissioned again without the fault it gets Ready.
    */
   test.concurrent('an agent that dies', async () => {
-    expect(await ending(6, 'agent-dies', 'commission')).toMatchObject({
+    expect(await ending(ipmi(6), 'agent-dies', 'commission')).toMatchObject({
       status: 'FAILED_COMMISSIONING',
       code: 'stuck.script',
     });
@@ -190,10 +227,23 @@ describe('what is wrong with a machine', () => {
    * @ends Failed commissioning; the machine can be commissioned again at once.
    */
   test.concurrent('a machine that never boots', async () => {
-    expect(await ending(7, 'never-boots', 'commission')).toMatchObject({
+    expect(await ending(ipmi(7), 'never-boots', 'commission')).toMatchObject({
       status: 'FAILED_COMMISSIONING',
       code: 'stuck.dhcp',
     });
+  }, 150_000);
+
+  /**
+   * @fault The disk of a machine is eight times slower than others.
+   * @sees An image step that takes longer, with its bytes going up.
+   * @ends Deployed.
+   */
+  test.concurrent('a slow disk costs time, nothing else', async () => {
+    const machine = ipmi(8);
+    expect(await ending(machine, 'slow-disk', 'deploy')).toMatchObject({ status: 'DEPLOYED', code: null });
+    const [attempt] = await simulation.api.attempts(machine.systemId() ?? '');
+    const image = attempt?.phases.find(({ name }) => name === 'step:image');
+    expect(Date.parse(image?.endedAt ?? '') - Date.parse(image?.startedAt ?? '')).toBeGreaterThan(SLOW_MS * 0.9);
   }, 150_000);
 
   /**
@@ -203,7 +253,8 @@ describe('what is wrong with a machine', () => {
    */
   test.concurrent('a machine that is switched off in the middle of its commissioning', async () => {
     const machine = ipmi(FAULTY - 1);
-    machine.fault = { kind: 'agent-dies', at: 5 };
+    // Slow enough for somebody to come; left alone it would get Ready.
+    machine.timing = 'brisk';
     await act(simulation, machine, 'commission');
     const systemId = machine.systemId() ?? '';
     await simulation.watch.until(
@@ -213,7 +264,7 @@ describe('what is wrong with a machine', () => {
       ({ attempt }) => attempt?.phase?.startsWith('script:') ?? false,
     );
     machine.power('off');
-    machine.fault = null;
+    machine.timing = 'zero';
     const seen = await simulation.watch.until(systemId, 'the end', 120_000, ({ attempt }) => attempt?.ended === true);
     expect(seen).toMatchObject({
       status: 'FAILED_COMMISSIONING',
@@ -223,12 +274,15 @@ describe('what is wrong with a machine', () => {
 
   test('and when it is put right, each gets Ready', async () => {
     await simulation.api.setSettings({ phase_limits: {} });
-    const broken = Array.from({ length: FAULTY }, (_, at) => ipmi(at));
+    const broken = [
+      ...Array.from({ length: FAULTY }, (_, at) => ipmi(at)),
+      ...Array.from({ length: FAULTY_REDFISH }, (_, at) => nth('redfish', at)),
+    ];
     for (const machine of broken) machine.fault = null;
     await Promise.all(
       broken.map(async (machine) => {
         const { status } = await detailOf(machine);
-        const action = status === 'FAILED_DEPLOYMENT' ? 'release' : 'commission';
+        const action = /DEPLOY/.test(status) ? 'release' : 'commission';
         await carryThrough(simulation, machine, action, 'READY', {}, 300_000);
       }),
     );
