@@ -397,11 +397,11 @@ describe('scripts', () => {
 
 describe('a clock an hour off', () => {
   /**
-   * @fault The clock of a deployed machine is an hour off, so its signed requests are too old or from the future.
-   * @sees Nothing: cloud-init takes the time from the Date of the refusal and asks again.
-   * @ends The second request is answered.
+   * @fault The clock of a deployed machine is an hour off, so its signed requests are old or from the future.
+   * @sees Nothing.
+   * @ends It is answered; a request that is sent a second time is not.
    */
-  it.each([-3600, 3600])('metadata is refused with our time, and given to who takes it (%i s)', async (off) => {
+  it.each([-3600, 3600])('metadata is given to a machine whatever its clock says (%i s)', async (off) => {
     const host = newHost();
     const systemId = await enlisted(host);
     const { db } = region.deps;
@@ -412,18 +412,16 @@ describe('a clock an hour off', () => {
       .executeTakeFirstOrThrow();
     await db.transaction().execute((trx) => createInstanceToken(trx, region.deps.sealer, id));
     const token = await instanceTokenOf(region.deps, systemId);
-    const read = (seconds: number) =>
+    const nonce = randomUUID();
+    const read = () =>
       app.inject({
         method: 'GET',
         url: '/MAAS/metadata/2012-03-01/meta-data/instance-id',
         headers: {
-          authorization: `OAuth oauth_nonce="${randomUUID()}", oauth_timestamp="${Math.round(seconds)}", oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="${token?.consumerKey}", oauth_token="${token?.tokenKey}", oauth_signature="%26${token?.tokenSecret}"`,
+          authorization: `OAuth oauth_nonce="${nonce}", oauth_timestamp="${Math.round(Date.now() / 1000 + off)}", oauth_version="1.0", oauth_signature_method="PLAINTEXT", oauth_consumer_key="${token?.consumerKey}", oauth_token="${token?.tokenKey}", oauth_signature="%26${token?.tokenSecret}"`,
         },
       });
-    const refused = await read(Date.now() / 1000 + off);
-    expect(refused.statusCode).toBe(401);
-    const ours = Date.parse(String(refused.headers.date)) / 1000;
-    expect(Math.abs(ours - Date.now() / 1000)).toBeLessThan(5);
-    expect((await read(ours)).body).toBe(systemId);
+    expect((await read()).body).toBe(systemId);
+    expect((await read()).statusCode).toBe(401);
   });
 });

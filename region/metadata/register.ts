@@ -62,7 +62,7 @@ export function registerMetadata(app: FastifyInstance, deps: RegionDeps): void {
     (answer: Answer) =>
     async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
       const oauth = parseOauthHeader(request.headers.authorization);
-      const instance = oauth && (await signedInstance(deps, oauth, Date.now()));
+      const instance = oauth && (await signedInstance(deps, oauth));
       if (!instance) return unauthorized(reply);
       return unknownVersion(request, reply) ?? answer(instance, request, reply);
     };
@@ -113,7 +113,7 @@ export function registerMetadata(app: FastifyInstance, deps: RegionDeps): void {
 
     scope.post<{ Params: { systemId: string } }>('/MAAS/metadata/status/:systemId', async (request, reply) => {
       const oauth = parseOauthHeader(request.headers.authorization);
-      const instance = oauth && (await signedInstance(deps, oauth, Date.now()));
+      const instance = oauth && (await signedInstance(deps, oauth));
       // Stricter than upstream: the whole signature is checked, and a token speaks for its own machine only.
       if (instance?.systemId !== request.params.systemId) return unauthorized(reply);
       const read = readStatus(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));

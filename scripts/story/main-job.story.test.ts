@@ -96,7 +96,9 @@ function keaStorm(seed: number): Storm {
     },
   };
   const answers = async () => {
-    if ((await keaPids()).length === 0) throw new Error('Kea is away');
+    const [pid] = await keaPids();
+    if (pid === undefined) throw new Error('Kea is away');
+    return pid;
   };
   return startStorm({ kinds: [kill], dice: createDice(seed), betweenMs: [3000, 12_000], most: 40, answers });
 }
@@ -216,7 +218,7 @@ describe('a BIOS machine, by command line', () => {
   /**
    * @fault The clock of a machine is an hour off, all its life: one machine's behind, another's ahead.
    * @sees Nothing. Its own system keeps the wrong time, for here it hears of no other.
-   * @ends Enlisted, commissioned, deployed, let in and erased as any other; cloud-init takes the time it signs with from us.
+   * @ends Enlisted, commissioned, deployed, let in and erased as any other.
    */
   test('lets its owner in by key, with their user-data', { timeout: 2 * LIMIT_MS.login + 120_000 }, async () => {
     await visit(story, machine);
