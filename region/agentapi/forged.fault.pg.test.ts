@@ -308,7 +308,7 @@ describe('strings that no database keeps', () => {
 
   /**
    * @fault The firmware, disks and cards of a machine give names and serials with a NUL or half a character in them.
-   * @sees U+FFFD in their place.
+   * @sees The names without the NUL, U+FFFD for the half character.
    * @ends The inventory is taken; commissioning goes on.
    */
   it('an inventory is taken whatever its strings hold', async () => {

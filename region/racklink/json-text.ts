@@ -1,12 +1,9 @@
-/**
- * Parses JSON that a machine or rack sent; undefined when it is none. NUL characters, which hardware now and then puts
- * into its names, are taken out: PostgreSQL stores none, neither in text nor in jsonb.
- */
+import { storable } from '../store/storable.ts';
+
+/** Parses JSON that a machine or rack sent, every string as it can be stored; undefined when it is none. */
 export function parseWireJson(text: string): unknown {
   try {
-    return JSON.parse(text, (_key, value: unknown) =>
-      typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '') : value,
-    );
+    return JSON.parse(text, (_key, value: unknown) => (typeof value === 'string' ? storable(value) : value));
   } catch {
     return undefined;
   }
