@@ -35,10 +35,16 @@ describe('OAuth header of a machine', () => {
     expect(oauth && isSignedWith(oauth, 'TS')).toBe(false);
   });
 
-  it.each([undefined, '', 'Bearer abc', 'OAuth oauth_token="TK"', cloudInit.replace('PLAINTEXT', 'HMAC-SHA1')])(
-    '%s is none',
-    (header) => {
-      expect(parseOauthHeader(header)).toBeNull();
-    },
-  );
+  it.each([
+    undefined,
+    '',
+    'Bearer abc',
+    'OAuth oauth_token="TK"',
+    cloudInit.replace('PLAINTEXT', 'HMAC-SHA1'),
+    cloudInit.replace('"CK"', '"%00"'),
+    cloudInit.replace('"TK"', '"T%00K"'),
+    cloudInit.replace('66161', '66161%00'),
+  ])('%s is none', (header) => {
+    expect(parseOauthHeader(header)).toBeNull();
+  });
 });

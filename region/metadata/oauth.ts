@@ -22,7 +22,7 @@ function decoded(text: string): string {
   }
 }
 
-/** Parts in any order, separated by commas with or without a blank; null when it is no complete PLAINTEXT header. */
+/** Parts in any order, separated by commas with or without a blank; null when it is no complete PLAINTEXT header, or has a NUL. */
 export function parseOauthHeader(header: string | undefined): OauthHeader | null {
   if (header === undefined || header.length > LONGEST || !/^OAuth\s/i.test(header)) return null;
   const parts = new Map<string, string>();
@@ -30,6 +30,8 @@ export function parseOauthHeader(header: string | undefined): OauthHeader | null
     const at = part.indexOf('=');
     if (at > 0) parts.set(part.slice(0, at).trim(), decoded(part.slice(at + 1).trim()));
   }
+  // No key and no nonce has a NUL, and PostgreSQL would not even look for one.
+  if ([...parts.values()].some((value) => value.includes('\0'))) return null;
   const consumerKey = parts.get('oauth_consumer_key');
   const tokenKey = parts.get('oauth_token');
   const signature = parts.get('oauth_signature');
