@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RegionDeps } from '../deps.ts';
 import { describeFor, describeTable } from './describe.ts';
@@ -6,9 +7,15 @@ import { createRouter } from './router.ts';
 import { table } from './routes/table.ts';
 import { mountSessions } from './sessions.ts';
 import type { Identities } from './wire/authenticate.ts';
+import { MaasError } from './wire/errors.ts';
+import { createHeldBodies } from './wire/held-bodies.ts';
 
 /** Room for a chunk upload (4 MiB) and for user-data of any cloud-init size, base64 and url-encoded. */
 const LARGEST_BODY = 32 * 1024 * 1024;
+/** No form without files and user-data is longer. */
+const ORDINARY_BODY = 64 * 1024;
+/** Eight of the largest, or 64 chunks of an upload. */
+const BODIES_TOGETHER = 256 * 1024 * 1024;
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'] as const;
 
@@ -24,19 +31,25 @@ export async function mountDialect(app: FastifyInstance, deps: RegionDeps, ident
   };
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: LARGEST_BODY }, (_request, body, done) => {
-      done(null, body);
+    const bodies = createHeldBodies({ each: LARGEST_BODY, free: ORDINARY_BODY, together: BODIES_TOGETHER });
+    const responses = new WeakMap<IncomingMessage, ServerResponse>();
+    scope.addContentTypeParser('*', (request, _payload, done) => {
+      const response = responses.get(request.raw);
+      if (response === undefined) throw new Error('a body without its response');
+      bodies.read(request.raw, response, done);
     });
     // A content type that is none (no slash) must not end in Fastify's 415: such a body just holds no parameters.
-    scope.addHook('onRequest', async (request) => {
+    scope.addHook('onRequest', async (request, reply) => {
+      responses.set(request.raw, reply.raw);
       const type = request.headers['content-type'];
       if (type !== undefined && !/^[^\s/;]+\/[^\s/;]+/.test(type))
         request.headers['content-type'] = 'application/octet-stream';
     });
     // What fails before a handler runs (a body beyond the limit) is plain text too: clients take JSON for an object.
-    scope.setErrorHandler<FastifyError>((error, _request, reply) =>
+    scope.setErrorHandler<FastifyError | MaasError>((error, _request, reply) =>
       reply
-        .code(error.statusCode ?? 500)
+        .code(error instanceof MaasError ? error.status : (error.statusCode ?? 500))
+        .headers(error instanceof MaasError ? error.headers : {})
         .header('content-type', 'text/plain; charset=utf-8')
         .send(error.message),
     );

@@ -2,7 +2,7 @@ import net from 'node:net';
 import { ApiError } from '@ingot/contract/native.ts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type ServedRegion, startServedRegion } from '../testing/served-region.ts';
+import { type Answer, type ServedRegion, startServedRegion } from '../testing/served-region.ts';
 
 // A whole region behind real sockets, asked by whoever wishes it ill. The seeds are kept: a failure repeats.
 
@@ -127,7 +127,42 @@ describe('more connections than a server may hold', () => {
 
 describe('oversized', () => {
   const big = Buffer.alloc(40 * MIB, 0x61);
+  /** Eight hundred are sent at once. */
+  const BOUND_MIB = 100;
   const json = { 'content-type': 'application/json' };
+
+  /** Runs it and gives what the process grew by meanwhile, at the most, in MiB. Ours and the region's are one process. */
+  async function growthDuring(run: () => Promise<void>): Promise<number> {
+    const before = process.memoryUsage.rss();
+    let peak = before;
+    const look = () => {
+      peak = Math.max(peak, process.memoryUsage.rss());
+    };
+    const looking = setInterval(look, 5);
+    await run().finally(() => clearInterval(looking));
+    look();
+    return (peak - before) / MIB;
+  }
+
+  /** A body that does not say how long it is, 64 KiB after 64 KiB as they are taken. */
+  function endless(at: string): Promise<{ answer: string; sent: number }> {
+    return new Promise((resolve) => {
+      const socket = net.connect(region.port, '127.0.0.1');
+      const chunk = Buffer.concat([Buffer.from('10000\r\n'), Buffer.alloc(0x10000, 0x61), Buffer.from('\r\n')]);
+      let answer = '';
+      const send = () => {
+        if (socket.bytesWritten < big.length) socket.write(chunk, () => setImmediate(send));
+      };
+      socket.on('data', (part) => {
+        answer += part.toString('latin1');
+      });
+      // Cut while we were still sending.
+      socket.on('error', () => undefined);
+      socket.on('close', () => resolve({ answer, sent: socket.bytesWritten }));
+      const head = `POST ${at} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json`;
+      socket.write(`${head}\r\nTransfer-Encoding: chunked\r\n\r\n`, send);
+    });
+  }
 
   /**
    * @fault A request has a body far beyond what its API takes, or a head beyond 16 KiB.
@@ -135,20 +170,23 @@ describe('oversized', () => {
    * @ends The rest is not read; memory does not grow with what is sent.
    */
   test('bodies and heads beyond the limit are refused unread', async () => {
-    const before = process.memoryUsage().rss;
-    // Twenty of 40 MiB at once: were they kept, that would be five times the bound below.
-    const asked = Array.from({ length: 20 }, (_, at) =>
-      region
-        .ask({ method: 'POST', path: '/api/v1/login', headers: json, body: big, local: at % 2 === 0 })
-        // Cut while we were still sending.
-        .catch(() => null),
-    );
-    const answered = (await Promise.all(asked)).filter((answer) => answer !== null);
+    // Twenty of 40 MiB at once, and twenty that do not say it: were they kept, that would be eight times the bound.
+    let answered: Answer[] = [];
+    const grown = await growthDuring(async () => {
+      const asked = Array.from({ length: 20 }, (_, at) =>
+        region
+          .ask({ method: 'POST', path: '/api/v1/login', headers: json, body: big, local: at % 2 === 0 })
+          // Cut while we were still sending.
+          .catch(() => null),
+      );
+      answered = (await Promise.all(asked)).filter((answer) => answer !== null);
+    });
     expect(answered.length).toBeGreaterThan(0);
     for (const { status, text } of answered) {
       expect(status).toBe(413);
       expect(ApiError.parse(JSON.parse(text)).code).toBe('input.too_large');
     }
+    expect(grown).toBeLessThan(BOUND_MIB);
     const lengths = (at: string) =>
       raw(`POST ${at} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9999999999\r\n\r\n`, {
         keepOpen: true,
@@ -159,7 +197,30 @@ describe('oversized', () => {
     expect(await raw(`GET /healthz HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(100_000)}\r\n\r\n`)).toMatch(
       /^HTTP\/1.1 431 /,
     );
-    expect(process.memoryUsage().rss - before).toBeLessThan(150 * MIB);
+    await stillServes();
+  });
+
+  /**
+   * @fault Twenty clients at once send 40 MiB each without saying how long it is, to each API and without a login.
+   * @sees 401, 408 or 413, or 503 from the MAAS API when they are too many, and a closed connection.
+   * @ends The rest is not read; memory does not grow with what is sent.
+   */
+  test.each([
+    ['/api/v1/login', BOUND_MIB],
+    // It holds up to 256 MiB of bodies, and for a moment each of them twice.
+    ['/MAAS/api/2.0/machines/', 256 + 200],
+    ['/MAAS/metadata/status/abc', BOUND_MIB],
+    ['/agent/v1/session', BOUND_MIB],
+  ])('bodies for %s that do not say their length are cut at the limit', { timeout: 30_000 }, async (at, bound) => {
+    let ended: { answer: string; sent: number }[] = [];
+    const grown = await growthDuring(async () => {
+      ended = await Promise.all(Array.from({ length: 20 }, () => endless(at)));
+    });
+    for (const { answer, sent } of ended) {
+      expect(answer).toMatch(/^(HTTP\/1.1 (401|413|408|503) |$)/);
+      expect(sent).toBeLessThan(big.length);
+    }
+    expect(grown).toBeLessThan(bound);
     await stillServes();
   });
 });
