@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile } from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
 import { type Lab, startLab } from '@ingot/lab/data-centre.ts';
 import { clearLeftovers, type Ledger, openLedger } from '@ingot/lab/run/ledger.ts';
 import { waitFor } from '@ingot/lab/run/wait.ts';
 import { createDice } from '@ingot/lab/sim/dice.ts';
+import { freePort } from '@ingot/lab/sim/site.ts';
 import { cliHands, type Hands } from '@ingot/lab/story/hands.ts';
 import { provideImages } from '@ingot/lab/story/images.ts';
 import { type Ingot, startIngot } from '@ingot/lab/story/ingot-processes.ts';
@@ -38,19 +38,6 @@ let lab: Lab;
 let ingot: Ingot;
 let imageName: string;
 const password = randomBytes(12).toString('base64url');
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
-}
 
 function specOf(name: string) {
   const spec = lab.machines.find((machine) => machine.name === name);
