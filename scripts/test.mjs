@@ -4,6 +4,7 @@
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { bootstrap, cacheFolder, ensureNode, HostError, root, run } from './bootstrap.mjs';
 
 let passed = 0;
@@ -22,6 +23,10 @@ async function check(name, argv) {
   }
   console.log(`== ${name}: ${code === 0 ? 'passed' : 'FAILED'} in ${seconds} s`);
 }
+
+/** Of a message, what says it at the end of a log whose beginning may be cut off. */
+const TOLD = 600;
+const beginning = (why) => stripVTControlCharacters(why).slice(0, TOLD).trim().replaceAll('\n', '\n  ');
 
 const bin = (name) => path.join(root, 'node_modules/.bin', name);
 
@@ -68,7 +73,10 @@ async function tests(name, project, folder, { aside = false } = {}) {
   failed += result.numFailedTests;
   for (const file of result.testResults) {
     const broken = file.assertionResults.filter((one) => one.status === 'failed');
-    for (const one of broken) failures.push(`${path.relative(root, file.name)}: ${one.fullName}`);
+    for (const one of broken) {
+      const [why = ''] = one.failureMessages ?? [];
+      failures.push(`${path.relative(root, file.name)}: ${one.fullName}\n  ${beginning(why)}`);
+    }
     if (file.status === 'failed' && broken.length === 0) {
       failed += 1;
       failures.push(`${path.relative(root, file.name)}: ${file.message.split('\n')[0]}`);
