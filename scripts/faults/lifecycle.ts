@@ -75,12 +75,12 @@ const LIVES: readonly [Step[], ...Step[][]] = [
 ];
 
 /** Without anything that moves in it; the site is away for half of it, and a host may be busy besides. */
-const STEP_LIMIT_MS = 180_000;
+const STEP_LIMIT_MS = 360_000;
 /** However much moves. */
 const LONGEST_STEP_MS = 900_000;
 const TRIES = 3;
 /** Of the first boot: fifty come at once, and a host may be busy besides. */
-const ENLIST_LIMIT_MS = 180_000;
+const ENLIST_LIMIT_MS = 360_000;
 /** A step asked for while nobody answers is asked for again. */
 const PAUSE_MS = 150;
 
